@@ -1,0 +1,1 @@
+"""Connections to other programs and the settings for them. Knows no metric."""
