@@ -1,0 +1,222 @@
+"""The whole page: groups of families, put together at most once per change.
+
+`Page` is owned by one event loop. Rendering yields between groups so that no scrape stalls the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from prometheus_client.metrics_core import Metric as ClientMetric
+from prometheus_client.samples import Sample
+
+from stackledger.catalogue import Kind, Metric
+from stackledger.clock import Clock
+from stackledger.errors import DeclarationError
+from stackledger.exposition.formats import Format, escape, family, printable
+from stackledger.exposition.group import Block, Group, Key, as_float
+from stackledger.exposition.gzip_stream import Piece, compress, member, merge
+
+_FAMILIES_PER_GROUP = 8
+_TURN_SECONDS = 0.004
+"""How long rendering may hold the loop before it lets others run."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartLabels:
+    """The labels that every series of a part carries. Empty ones are left out."""
+
+    cluster: str = ""
+    environment: str = ""
+    region: str = ""
+    instance: str = ""
+    job: str = ""
+
+    def spelt(self, metric: Metric[Any]) -> str:
+        """The labels as they stand in a line of this metric."""
+        pairs = [("cluster", self.cluster), ("environment", self.environment), ("region", self.region)]
+        if metric.node:
+            pairs.append(("instance", self.instance))
+        if metric.compat:
+            pairs.append(("job", self.job))
+        return ",".join(f'{name}="{escape(value)}"' for name, value in pairs if value)
+
+
+class Page:
+    """Every family that the program exposes, with the newest samples of each part of each target."""
+
+    def __init__(self, metrics: Iterable[Metric[Any]], clock: Clock) -> None:
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._owned: dict[Hashable, set[Metric[Any]]] = {}
+        self._bodies: dict[Format, tuple[int, bytes]] = {}
+        self._pieces: dict[Format, tuple[int, Piece]] = {}
+        self._group_of: dict[Metric[Any], Group] = {}
+        self._groups: list[Group] = []
+        self._assembling = False
+        self._late: dict[Hashable, Mapping[Metric[Any], Block]] = {}
+        """What owners brought while the page was being put together."""
+        self.metrics = tuple(metrics)
+        self._make_groups()
+
+    def _make_groups(self) -> None:
+        names = Counter(name for metric in self.metrics for name in _names(metric))
+        twice = sorted(name for name, count in names.items() if count > 1)
+        if twice:
+            raise DeclarationError(f"declared twice: {', '.join(twice)}")
+        for start in range(0, len(self.metrics), _FAMILIES_PER_GROUP):
+            chunk = self.metrics[start : start + _FAMILIES_PER_GROUP]
+            group = Group(chunk)
+            self._groups.append(group)
+            self._group_of.update(dict.fromkeys(chunk, group))
+
+    # -- what is on it -----------------------------------------------------------------------------------------------
+
+    def put(
+        self, owner: Hashable, labels: PartLabels, rows: Mapping[Metric[Any], tuple[Sequence[Key], Sequence[float]]]
+    ) -> None:
+        """Set all samples of one owner (a part of a target); families that it had and has no more are dropped.
+
+        Raises DeclarationError, and changes nothing, if any of them could not be shown. While a page is being put
+        together the change waits for its end, so that no page shows half of it.
+        """
+        unknown = next((metric for metric in rows if metric not in self._group_of), None)
+        if unknown is not None:
+            raise DeclarationError(f"{unknown.name} is not in the metrics of any registered integration")
+        blocks = {
+            metric: self._group_of[metric].prepared(
+                metric, owner, common=labels.spelt(metric), keys=keys, values=values
+            )
+            for metric, (keys, values) in rows.items()
+        }
+        if self._assembling:
+            self._late[owner] = blocks
+        else:
+            self._set(owner, blocks)
+
+    def drop(self, owner: Hashable) -> None:
+        """Forget an owner and all its samples."""
+        self.put(owner, PartLabels(), {})
+
+    def _set(self, owner: Hashable, blocks: Mapping[Metric[Any], Block]) -> None:
+        for metric in self._owned.pop(owner, set()) - blocks.keys():
+            self._group_of[metric].drop(metric, owner)
+        for metric, block in blocks.items():
+            self._group_of[metric].commit(metric, owner, block)
+        if blocks:
+            self._owned[owner] = set(blocks)
+
+    @asynccontextmanager
+    async def _unchanging(self) -> AsyncIterator[None]:
+        """Hold the page still; what arrives meanwhile makes the next one."""
+        async with self._lock:
+            self._assembling = True
+            try:
+                yield
+            finally:
+                self._assembling = False
+                late, self._late = self._late, {}
+                for owner, blocks in late.items():
+                    self._set(owner, blocks)
+
+    @property
+    def owners(self) -> frozenset[Hashable]:
+        """Who has samples on the page."""
+        return frozenset(self._owned)
+
+    @property
+    def version(self) -> int:
+        """Rises whenever anything on the page changes."""
+        return sum(group.version for group in self._groups)
+
+    @property
+    def series(self) -> int:
+        """How many lines of samples the page has."""
+        return sum(group.series for group in self._groups)
+
+    # -- how it is read ----------------------------------------------------------------------------------------------
+
+    async def text(self, fmt: Format, *, extra: bytes = b"") -> bytes:
+        """The page, plain. `extra` is appended: families of other registries, already in this format."""
+        async with self._unchanging():
+            version, body = self._bodies.get(fmt, (-1, b""))
+            if version != self.version:
+                version = self.version
+                body = b"".join([group.body(fmt) async for group in self._turns()])
+                self._bodies[fmt] = (version, body)
+        return body + extra + fmt.ending
+
+    async def gzip(self, fmt: Format, *, extra: bytes = b"") -> bytes:
+        """The page as one gzip member."""
+        async with self._unchanging():
+            version, piece = self._pieces.get(fmt, (-1, None))
+            if piece is None or version != self.version:
+                version = self.version
+                piece = merge([group.piece(fmt) async for group in self._turns()])
+                self._pieces[fmt] = (version, piece)
+        return member([piece, compress(extra + fmt.ending)])
+
+    async def _turns(self) -> AsyncIterator[Group]:
+        """The groups, letting other tasks run whenever a turn has lasted long enough."""
+        began = self._clock.monotonic()
+        for group in self._groups:
+            yield group
+            if self._clock.monotonic() - began > _TURN_SECONDS:
+                await asyncio.sleep(0)  # noqa: TID251 - a turn of the loop, not a wait
+                began = self._clock.monotonic()
+
+    def families(self) -> Iterator[LazyFamily]:
+        """Every family that has samples, as `prometheus_client` knows families; samples are made when asked for."""
+        for metric in self.metrics:
+            blocks = [block for block in self._group_of[metric].family(metric) if block.keys]
+            if blocks:
+                yield LazyFamily(metric, blocks)
+
+
+def _names(metric: Metric[Any]) -> set[str]:
+    """Every name that a family takes on the page, in either format."""
+    return {metric.name, *metric.sample_names, *(family(metric, fmt)[0] for fmt in Format)}
+
+
+class LazyFamily(ClientMetric):
+    """A `prometheus_client` family over the page's own blocks."""
+
+    def __init__(self, metric: Metric[Any], blocks: list[Block]) -> None:
+        name, kind = family(metric, Format.OPENMETRICS)  # the client library names counters as OpenMetrics does
+        super().__init__(name, metric.doc, kind)
+        self._metric = metric
+        self._blocks = blocks
+
+    @property
+    def samples(self) -> list[Sample]:
+        """The family's samples, read off the rendered prefixes' own data."""
+        return [sample for block in self._blocks for sample in _samples(self._metric, block)]
+
+    @samples.setter
+    def samples(self, value: list[Sample]) -> None:
+        """The base class empties the list when it is made; there is nothing to keep."""
+
+
+def _samples(metric: Metric[Any], block: Block) -> Iterator[Sample]:
+    common = _parse_common(block.common)
+    distribution = metric.kind in (Kind.HISTOGRAM, Kind.SUMMARY)
+    for key, value in zip(block.keys, block.values, strict=True):
+        suffix, bound, own = (key[0], key[1], key[2:]) if distribution else ("", "", key)
+        labels = {**common, **dict(zip(metric.label_names, map(printable, own), strict=True))}
+        if bound:
+            labels["le" if metric.kind is Kind.HISTOGRAM else "quantile"] = bound
+        yield Sample(metric.name + suffix, labels, as_float(value))
+
+
+def _parse_common(spelt: str) -> dict[str, str]:
+    from prometheus_client.parser import text_string_to_metric_families  # noqa: PLC0415 - rarely needed
+
+    if not spelt:
+        return {}
+    (family,) = text_string_to_metric_families(f"x{{{spelt}}} 1\n")
+    return dict(family.samples[0].labels)
