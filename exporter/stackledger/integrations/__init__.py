@@ -1,0 +1,1 @@
+"""Monitored systems, one folder each. Families do not know one another."""

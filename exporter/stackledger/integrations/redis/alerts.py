@@ -1,0 +1,424 @@
+"""When a person is told about Redis: pages for what hurts users or data now, tickets for what will.
+
+The cases are written by hand from scrapes of a real cluster of six nodes, three masters and three replicas.
+"""
+
+from __future__ import annotations
+
+from stackledger.catalogue import Cluster, Instance
+from stackledger.integrations.redis import dashboard as d
+from stackledger.integrations.redis import info_metrics as i
+from stackledger.integrations.redis import metrics as m
+from stackledger.model import AlertRule, Fires, RuleTest, Severity, Silent
+from stackledger.promql import above, below, equals, select
+
+_A = 'cluster="cache",instance="10.0.0.1:6379"'
+_B = 'cluster="cache",instance="10.0.0.2:6379"'
+_AT_A = {"cluster": "cache", "instance": "10.0.0.1:6379"}
+_CACHE = {"cluster": "cache"}
+
+
+def alerts() -> tuple[AlertRule, ...]:
+    """Every alert on Redis: pages first."""
+    return (
+        DOWN,
+        SLOTS_UNCOVERED,
+        CLUSTER_STATE_FAIL,
+        MASTER_DOWN,
+        COMMANDS_REFUSED,
+        REJECTED_CONNECTIONS,
+        NODE_DOWN,
+        SHARD_WITHOUT_REPLICA,
+        REPLICATION_BROKEN,
+        REPLICA_LAGS,
+        SPLIT_VIEW,
+        MEMORY_NEAR_LIMIT,
+        EVICTIONS,
+        CLIENTS_NEAR_LIMIT,
+        SNAPSHOT_FAILED,
+        AOF_WRITE_FAILED,
+    )
+
+
+# -- pages -------------------------------------------------------------------------------------------------------------
+
+DOWN = AlertRule(
+    name="RedisDown",
+    condition=equals(select(m.UP).max(Cluster), 0),
+    hold="30s",
+    severity=Severity.PAGE,
+    summary="Redis {{ $labels.cluster }}: no node can be read",
+    description="Every node refuses, hangs or rejects our credentials. Either Redis is down as a whole, or the path"
+    " from the service to it is. Try PING with redis-cli from the service's host and from an application's.",
+    panel=d.NODE_UP,
+    inhibits=("RedisNodeDown", "RedisMasterDown", "RedisClusterSlotsUncovered", "RedisShardWithoutReplica"),
+    tests=(
+        RuleTest(
+            "all nodes vanish",
+            {f"redis_up{{{_A}}}": "1 1 0x8", f"redis_up{{{_B}}}": "1 0x9"},
+            (Silent("45s"), Fires("1m15s", (_CACHE,))),
+        ),
+        RuleTest("one node is left", {f"redis_up{{{_A}}}": "0x10", f"redis_up{{{_B}}}": "1x10"}, (Silent("2m"),)),
+    ),
+)
+SLOTS_UNCOVERED = AlertRule(
+    name="RedisClusterSlotsUncovered",
+    condition=above(select(m.UNCOVERED), 0),
+    hold="30s",
+    severity=Severity.PAGE,
+    summary="Redis {{ $labels.cluster }}: {{ $value }} of 16384 slots are served by nobody",
+    description="Keys in these slots can be neither read nor written, and by default the whole cluster refuses"
+    " commands. The master of a shard failed and no replica took over. Start a node of that shard, or promote its"
+    " replica with CLUSTER FAILOVER FORCE.",
+    panel=d.UNCOVERED,
+    inhibits=("RedisClusterStateFail", "RedisMasterDown", "RedisNodeDown", "RedisShardWithoutReplica"),
+    tests=(
+        RuleTest(
+            "a shard without replica loses its master",
+            {'stackledger_redis_slots_uncovered{cluster="cache"}': "0 0 5461x8"},
+            (Silent("45s"), Fires("1m15s", (_CACHE,))),
+        ),
+        RuleTest(
+            "a replica takes over in time",
+            {'stackledger_redis_slots_uncovered{cluster="cache"}': "0 0 5461 0x8"},
+            (Silent("30s"), Silent("2m")),
+        ),
+    ),
+)
+CLUSTER_STATE_FAIL = AlertRule(
+    name="RedisClusterStateFail",
+    condition=equals(select(i.CLUSTER_STATE).max(Cluster), 0),
+    hold="30s",
+    severity=Severity.PAGE,
+    summary="Redis {{ $labels.cluster }}: every node says that the cluster is down",
+    description="All nodes that answer refuse commands with CLUSTERDOWN: slots are not served, or most masters cannot"
+    " be reached. CLUSTER INFO and CLUSTER NODES on any node show which.",
+    panel=d.STATE,
+    inhibits=("RedisMasterDown", "RedisNodeDown", "RedisShardWithoutReplica"),
+    tests=(
+        RuleTest(
+            "the quorum is lost",
+            {f"redis_cluster_state{{{_A}}}": "1 1 0x8", f"redis_cluster_state{{{_B}}}": "1 1 1 0x7"},
+            (Silent("1m"), Fires("1m30s", (_CACHE,))),
+        ),
+        RuleTest(
+            "one node is cut off from the others",
+            {f"redis_cluster_state{{{_A}}}": "0x10", f"redis_cluster_state{{{_B}}}": "1x10"},
+            (Silent("2m"),),
+        ),
+    ),
+)
+MASTER_DOWN = AlertRule(
+    name="RedisMasterDown",
+    # The nodes' own agreement, which takes a majority of masters and cluster-node-timeout: no lost scrape can feign it.
+    condition=equals(select(m.NODE_FAILED, m.Role.eq("master")).max(Cluster, m.Node), 1),
+    hold="10s",
+    severity=Severity.PAGE,
+    summary="Redis {{ $labels.cluster }}: master {{ $labels.node }} has failed",
+    description="The masters agree that this one is gone. Its slots were not served until its replica took over, if it"
+    " did; what it had not replicated is lost. See whether slots are uncovered, then bring the node back: its shard has"
+    " a replica less.",
+    panel=d.NODE_FAILED,
+    inhibits=("RedisNodeDown", "RedisShardWithoutReplica", "RedisReplicationBroken", "RedisSplitView"),
+    tests=(
+        RuleTest(
+            "a master is killed and its replica promoted",
+            {
+                'stackledger_redis_node_failed{cluster="cache",node="10.0.0.1:6379",role="master"}': "0 0 1x8",
+                'stackledger_redis_node_failed{cluster="cache",node="10.0.0.4:6379",role="slave"}': "0x3 _x7",
+                'stackledger_redis_node_failed{cluster="cache",node="10.0.0.4:6379",role="master"}': "_x3 0x7",
+            },
+            (Silent("30s"), Fires("45s", ({"cluster": "cache", "node": "10.0.0.1:6379"},))),
+        ),
+        RuleTest(
+            "a replica is killed; and we cannot read a master that the others can",
+            {
+                'stackledger_redis_node_failed{cluster="cache",node="10.0.0.4:6379",role="slave"}': "0 1x9",
+                'stackledger_redis_node_failed{cluster="cache",node="10.0.0.1:6379",role="master"}': "0x10",
+                f"redis_up{{{_A}}}": "1 0x9",
+            },
+            (Silent("2m"),),
+        ),
+    ),
+)
+COMMANDS_REFUSED = AlertRule(
+    name="RedisCommandsRefused",
+    condition=above(select(m.COMMANDS_REFUSED).rate("2m").sum(Cluster, m.Reason), 0.5),
+    hold="1m",
+    severity=Severity.PAGE,
+    summary="Redis {{ $labels.cluster }} refuses {{ $value | humanize }} commands/s: {{ $labels.reason }}",
+    description="Servers answer that they cannot serve. OOM: the memory limit is reached and nothing may be evicted."
+    " MISCONF: snapshots fail, mostly for a full disk. CLUSTERDOWN, MASTERDOWN: slots or masters are gone. LOADING:"
+    " just started. BUSY: a script runs too long. NOREPLICAS: fewer replicas than min-replicas-to-write.",
+    panel=d.REFUSALS,
+    tests=(
+        RuleTest(
+            "writes hit the memory limit",
+            {
+                f'stackledger_redis_commands_refused_total{{{_A},reason="OOM"}}': "0 0 0 0+150x20",
+                f'stackledger_redis_commands_refused_total{{{_A},reason="BUSY"}}': "7x24",
+            },
+            (Silent("45s"), Fires("4m", ({"cluster": "cache", "reason": "OOM"},))),
+        ),
+        RuleTest(
+            "a handful while a replica is promoted",
+            {f'stackledger_redis_commands_refused_total{{{_A},reason="CLUSTERDOWN"}}': "0 0 0 40 40x20"},
+            (Silent("1m"), Silent("5m")),
+        ),
+    ),
+)
+REJECTED_CONNECTIONS = AlertRule(
+    name="RedisRejectedConnections",
+    condition=above(select(i.REJECTED_CONNECTIONS).increase("2m"), 0),
+    hold="1m",
+    severity=Severity.PAGE,
+    summary="Redis {{ $labels.cluster }}: {{ $labels.instance }} refuses connections at its limit of clients",
+    description="The node has as many clients as maxclients allows and turns others away. Find the application that"
+    " opens most connections (CLIENT LIST), stop the leak, or raise maxclients for the moment.",
+    panel=d.REJECTED,
+    tests=(
+        RuleTest(
+            "an application leaks connections",
+            {f"redis_rejected_connections_total{{{_A}}}": "0 0 0 0+12x20"},
+            (Silent("45s"), Fires("4m", (_AT_A,))),
+        ),
+        RuleTest("refused long ago", {f"redis_rejected_connections_total{{{_A}}}": "120x20"}, (Silent("4m"),)),
+    ),
+)
+
+# -- tickets -----------------------------------------------------------------------------------------------------------
+
+NODE_DOWN = AlertRule(
+    name="RedisNodeDown",
+    condition=equals(select(m.UP), 0),
+    hold="2m",
+    severity=Severity.TICKET,
+    summary="Redis {{ $labels.cluster }}: {{ $labels.instance }} cannot be read",
+    description="The node refuses, hangs or rejects our credentials. The service's log says which. If the cluster does"
+    " not hold it to have failed, the path from the service to it is at fault.",
+    panel=d.NODE_UP,
+    tests=(
+        RuleTest(
+            "a node stays away, after one lost read that does not count",
+            {f"redis_up{{{_A}}}": "1 0 1 0x20", f"redis_up{{{_B}}}": "1x24"},
+            (Silent("1m"), Silent("2m30s"), Fires("3m30s", (_AT_A,))),
+        ),
+    ),
+)
+SHARD_WITHOUT_REPLICA = AlertRule(
+    name="RedisShardWithoutReplica",
+    condition=below(select(m.SHARD_REPLICAS), 1).where(
+        above(select(m.SHARD_REPLICAS).max_over("1d").max(Cluster), 0), on=(Cluster,)
+    ),
+    hold="2m",
+    severity=Severity.TICKET,
+    summary="Redis {{ $labels.cluster }}: shard {{ $labels.shard }} has no healthy replica",
+    description="The cluster serves everything, and CLUSTER INFO is all green, but the next failure of this shard's"
+    " master is an outage and loses its data. Start the missing node again, or add a replica with redis-cli --cluster"
+    " add-node --cluster-slave. Silent in a cluster where no shard had a replica for a day.",
+    panel=d.REPLICAS,
+    tests=(
+        RuleTest(
+            "the replica was promoted and the old master is gone",
+            {
+                'stackledger_redis_shard_replicas{cluster="cache",shard="0-5460"}': "1 1 0x20",
+                'stackledger_redis_shard_replicas{cluster="cache",shard="5461-10922"}': "1x22",
+            },
+            (Silent("2m"), Fires("3m", ({"cluster": "cache", "shard": "0-5460"},))),
+        ),
+        RuleTest(
+            "a cluster without replicas by design",
+            {
+                'stackledger_redis_shard_replicas{cluster="cache",shard="0-8191"}': "0x22",
+                'stackledger_redis_shard_replicas{cluster="cache",shard="8192-16383"}': "0x22",
+            },
+            (Silent("5m"),),
+        ),
+    ),
+)
+REPLICATION_BROKEN = AlertRule(
+    name="RedisReplicationBroken",
+    condition=equals(select(m.MASTER_LINK_UP).min(Cluster, Instance), 0),
+    hold="1m",
+    severity=Severity.TICKET,
+    summary="Redis {{ $labels.cluster }}: replica {{ $labels.instance }} has lost its master",
+    description="The replica is not connected to its master and falls behind; promoted now, it would serve old data."
+    " Its log says why: the master is gone, the password (masterauth) is wrong, or each full copy fails half way.",
+    panel=d.LINK_UP,
+    tests=(
+        RuleTest(
+            "the link stays down",
+            {f'redis_master_link_up{{{_A},master_host="10.0.0.2",master_port="6379"}}': "1 1 0x20"},
+            (Silent("1m15s"), Fires("2m", (_AT_A,))),
+        ),
+        RuleTest(
+            "the replica follows another master at once",
+            {
+                f'redis_master_link_up{{{_A},master_host="10.0.0.2",master_port="6379"}}': "1 1 0 stale",
+                f'redis_master_link_up{{{_A},master_host="10.0.0.3",master_port="6379"}}': "_ _ _ 1x20",
+            },
+            (Silent("2m"),),
+        ),
+    ),
+)
+REPLICA_LAGS = AlertRule(
+    name="RedisReplicaLags",
+    condition=above(select(m.REPLICA_LAG), 10),
+    hold="2m",
+    severity=Severity.TICKET,
+    summary="Redis {{ $labels.cluster }}: replica {{ $labels.slave_ip }}:{{ $labels.slave_port }} is silent for"
+    " {{ $value }} s",
+    description="The replica acknowledges nothing, though its connection lives: it is frozen, overloaded, or the"
+    " network drops its packets. What was written since then is lost if the master dies now.",
+    panel=d.REPLICA_LAG,
+    tests=(
+        RuleTest(
+            "a replica freezes",
+            {
+                f"redis_connected_slave_lag_seconds{{{_A},"
+                'slave_ip="10.0.0.4",slave_port="6379",slave_state="online"}': "0 1 0+15x20"
+            },
+            (
+                Silent("1m30s"),
+                Fires("4m", ({**_AT_A, "slave_ip": "10.0.0.4", "slave_port": "6379", "slave_state": "online"},)),
+            ),
+        ),
+        RuleTest(
+            "a replica pauses for a full copy",
+            {
+                f"redis_connected_slave_lag_seconds{{{_A},"
+                'slave_ip="10.0.0.4",slave_port="6379",slave_state="online"}': "0 1 14 29 0 1x20"
+            },
+            (Silent("1m"), Silent("4m")),
+        ),
+    ),
+)
+SPLIT_VIEW = AlertRule(
+    name="RedisSplitView",
+    condition=above(select(m.VIEWS), 1),
+    hold="2m",
+    severity=Severity.TICKET,
+    summary="Redis {{ $labels.cluster }}: its nodes disagree on who owns which slot ({{ $value }} views)",
+    description="Longer than a failover or a resharding takes, the nodes hold different maps of the slots, so clients"
+    " are sent in circles. Compare CLUSTER NODES of all nodes; redis-cli --cluster check names the slots, --cluster fix"
+    " repairs them.",
+    panel=d.VIEWS,
+    tests=(
+        RuleTest(
+            "a node is cut off and keeps the old map",
+            {'stackledger_redis_slot_views{cluster="cache"}': "1 1 2x20"},
+            (Silent("2m"), Fires("3m", (_CACHE,))),
+        ),
+        RuleTest(
+            "a failover spreads", {'stackledger_redis_slot_views{cluster="cache"}': "1 1 3 2 1x20"}, (Silent("4m"),)
+        ),
+    ),
+)
+MEMORY_NEAR_LIMIT = AlertRule(
+    name="RedisMemoryNearLimit",
+    condition=above(select(i.MEMORY_USED) / above(select(i.MEMORY_MAX), 0).vector, 0.9),
+    hold="5m",
+    severity=Severity.TICKET,
+    summary="Redis {{ $labels.cluster }}: {{ $labels.instance }} uses {{ $value | humanizePercentage }} of its memory"
+    " limit",
+    description="At 100 % writes are refused (noeviction) or keys are evicted. See which shard grows and whether its"
+    " keys have an expiry; then add memory, add shards, or delete. Harmless for a cache that is full by design: raise"
+    " the threshold or switch the alert off for it.",
+    panel=d.MEMORY_SHARE,
+    tests=(
+        RuleTest(
+            "a node fills",
+            {
+                f"redis_memory_used_bytes{{{_A}}}": "850000000 850000000 930000000x40",
+                f"redis_memory_max_bytes{{{_A}}}": "1000000000x42",
+            },
+            (Silent("5m"), Fires("6m", (_AT_A,))),
+        ),
+        RuleTest(
+            "no limit is set",
+            {f"redis_memory_used_bytes{{{_A}}}": "930000000x42", f"redis_memory_max_bytes{{{_A}}}": "0x42"},
+            (Silent("8m"),),
+        ),
+    ),
+)
+EVICTIONS = AlertRule(
+    name="RedisEvictions",
+    condition=above(select(i.EVICTED_KEYS).rate("5m"), 0),
+    hold="10m",
+    severity=Severity.TICKET,
+    summary="Redis {{ $labels.cluster }}: {{ $labels.instance }} evicts {{ $value | humanize }} keys/s",
+    description="Memory is full and keys are thrown out before they expire. For a cache that is full by design this is"
+    " normal, and the alert is switched off for it; for anything else it is loss of data.",
+    panel=d.EVICTIONS,
+    tests=(
+        RuleTest(
+            "keys are evicted without end",
+            {f"redis_evicted_keys_total{{{_A}}}": "0+30x80"},
+            (Silent("8m"), Fires("12m", (_AT_A,))),
+        ),
+        RuleTest("evicted long ago", {f"redis_evicted_keys_total{{{_A}}}": "4711x80"}, (Silent("15m"),)),
+    ),
+)
+CLIENTS_NEAR_LIMIT = AlertRule(
+    name="RedisClientsNearLimit",
+    condition=above(select(i.CONNECTED_CLIENTS) / select(i.MAX_CLIENTS), 0.85),
+    hold="5m",
+    severity=Severity.TICKET,
+    summary="Redis {{ $labels.cluster }}: {{ $labels.instance }} has {{ $value | humanizePercentage }} of its clients",
+    description="At 100 % new connections are refused. CLIENT LIST shows who holds them; a pool that is too large, or"
+    " connections that are never closed, are the usual reasons.",
+    panel=d.CLIENT_SHARE,
+    tests=(
+        RuleTest(
+            "clients pile up",
+            {
+                f"redis_connected_clients{{{_A}}}": "8000 8000 8900x40",
+                f"redis_max_clients{{{_A}}}": "10000x42",
+            },
+            (Silent("5m"), Fires("6m", (_AT_A,))),
+        ),
+        RuleTest(
+            "a burst",
+            {
+                f"redis_connected_clients{{{_A}}}": "900 9900 9900 900x40",
+                f"redis_max_clients{{{_A}}}": "10000x43",
+            },
+            (Silent("6m"),),
+        ),
+    ),
+)
+SNAPSHOT_FAILED = AlertRule(
+    name="RedisSnapshotFailed",
+    condition=equals(select(i.RDB_LAST_STATUS), 0),
+    hold="1m",
+    severity=Severity.TICKET,
+    summary="Redis {{ $labels.cluster }}: the last snapshot of {{ $labels.instance }} failed",
+    description="The data on disk is old. With stop-writes-on-bgsave-error, Redis' default, writes are refused from now"
+    " on (MISCONF), which pages by itself. Mostly the disk is full or there is no memory to fork: the node's log says"
+    " which.",
+    panel=d.PERSISTENCE,
+    tests=(
+        RuleTest(
+            "the disk is full",
+            {f"redis_rdb_last_bgsave_status{{{_A}}}": "1 1 0x10"},
+            (Silent("1m15s"), Fires("2m", (_AT_A,))),
+        ),
+    ),
+)
+AOF_WRITE_FAILED = AlertRule(
+    name="RedisAppendOnlyWriteFailed",
+    condition=equals(select(i.AOF_WRITE_STATUS), 0),
+    hold="1m",
+    severity=Severity.TICKET,
+    summary="Redis {{ $labels.cluster }}: {{ $labels.instance }} cannot write its append-only file",
+    description="Writes since then are in memory alone, and Redis refuses further ones (MISCONF), which pages by"
+    " itself. Make room on the disk; Redis tries again every second.",
+    panel=d.PERSISTENCE,
+    tests=(
+        RuleTest(
+            "the disk is full",
+            {f"redis_aof_last_write_status{{{_A}}}": "1 1 0x10"},
+            (Silent("1m15s"), Fires("2m", (_AT_A,))),
+        ),
+    ),
+)

@@ -1,0 +1,31 @@
+"""How to reach one Redis Cluster, or single Redis servers. Owns the settings, no defaults of intervals."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from stackledger.clients.settings import Address, Secret, TargetSettings, Tls
+
+
+class RedisTarget(TargetSettings):
+    """One Redis Cluster, or a set of servers outside a cluster."""
+
+    seeds: Annotated[tuple[Address, ...], Field(min_length=1)]
+    """Addresses, `host:port`. For a cluster one is enough: the others are found and remembered, so that it may die; two
+    or three help when the service starts while one is down. Servers outside a cluster are all listed."""
+    username: str | None = None
+    """ACL user, Redis 6 or newer. Default: Redis' own `default` user. `grants/` holds the rights that are needed."""
+    password: Secret | None = None
+    """Password of that user. It is read at each connection, so it can be rotated."""
+    tls: Tls | None = None
+    """TLS to every node. Default: plain TCP, as Redis itself defaults to."""
+    config_command: str = "CONFIG"
+    """Name of the CONFIG command where `rename-command` changed it. Empty: do not read the configuration."""
+    latency_histograms: bool = True
+    """Read LATENCY HISTOGRAM, up to 24 series per command and node. On, because percentiles cannot be averaged over
+    nodes and histograms can."""
+    max_commands: int = Field(default=100, ge=1, le=1000)
+    """Commands per node that get series of their own; the rest is summed as `other`. 100, because a busy application
+    uses 20 to 60."""

@@ -1,0 +1,453 @@
+"""The board of a Redis Cluster: is it broken, what runs short, which commands, which shard. Owns no thresholds."""
+
+from __future__ import annotations
+
+from stackledger.catalogue import Cluster, Instance, Le
+from stackledger.integrations.redis import info_metrics as i
+from stackledger.integrations.redis import metrics as m
+from stackledger.model import ColumnStyle, Dashboard, Folder, Panel, Query, Row, Style, ValueText, Variable
+from stackledger.promql import above, bucket, quantile, select
+from stackledger.units import COUNT, RATIO, SECONDS
+
+_C = Cluster.variable()
+_I = Instance.variable()
+_YES_NO = (ValueText(0, "no", "red"), ValueText(1, "yes", "green"))
+_FAILED = (ValueText(0, "well", "green"), ValueText(1, "failed", "red"))
+
+# -- is it broken ------------------------------------------------------------------------------------------------------
+NODES_UP = Panel(
+    key="nodes-up",
+    title="Nodes read",
+    queries=(Query(select(m.UP, _C).avg(Cluster).as_unit(RATIO), "{{cluster}}"),),
+    description="Share of the nodes that answer us. Below 100 % a node is down or cut off from here: see Nodes.",
+    style=Style.STAT,
+    width=4,
+    height=5,
+    minimum=0,
+    maximum=1,
+)
+STATE = Panel(
+    key="cluster-state",
+    title="Cluster serves",
+    queries=(Query(select(i.CLUSTER_STATE, _C).max(Cluster), "{{cluster}}"),),
+    description="What the nodes say of the cluster. `no` means that every node refuses commands: see the slots, then"
+    " the masters that failed.",
+    style=Style.STAT,
+    values=_YES_NO,
+    width=4,
+    height=5,
+)
+UNCOVERED = Panel(
+    key="slots-uncovered",
+    title="Slots that nobody serves",
+    queries=(Query(select(m.UNCOVERED, _C), "{{cluster}}"),),
+    description="Keys in these slots can be neither read nor written. Anything but 0 is an outage of that share of"
+    " 16,384: bring back a node of the shard, or promote its replica.",
+    style=Style.STAT,
+    width=4,
+    height=5,
+)
+MASTERS_FAILED = Panel(
+    key="masters-failed",
+    title="Failed masters",
+    queries=(Query(select(m.NODE_FAILED, _C, m.Role.eq("master")).sum(Cluster).as_unit(COUNT), "{{cluster}}"),),
+    description="Masters that the cluster holds to have failed, their replica promoted or not. Above 0: start the node"
+    " again so that the shard gets its replica back.",
+    style=Style.STAT,
+    width=4,
+    height=5,
+)
+FEWEST_REPLICAS = Panel(
+    key="fewest-replicas",
+    title="Replicas of the weakest shard",
+    queries=(Query(select(m.SHARD_REPLICAS, _C).min(Cluster), "{{cluster}}"),),
+    description="Healthy replicas of the shard that has the fewest. At 0 the next failure of its master is an outage"
+    " and may lose data: see Replicas by shard.",
+    style=Style.STAT,
+    width=4,
+    height=5,
+)
+SERVED_SHARE = Panel(
+    key="served-share",
+    title="Commands served",
+    queries=(
+        Query(
+            (
+                select(m.COMMANDS_REFUSED, _C).rate().sum(Cluster)
+                / select(m.COMMANDS_RECEIVED, _C).rate().sum(Cluster).clamp_min(0.001)
+            ).minus_from(1),
+            "{{cluster}}",
+        ),
+    ),
+    description="Share of commands that the servers did not have to refuse for want of memory, slots or time. Anything"
+    " below 100 % hurts users now: Refusals by reason tells why.",
+    style=Style.STAT,
+    unit=RATIO,
+    width=4,
+    height=5,
+)
+
+# -- topology ----------------------------------------------------------------------------------------------------------
+NODE_UP = Panel(
+    key="node-up",
+    title="Nodes that answer us",
+    queries=(Query(select(m.UP, _C, _I), "{{instance}}"),),
+    description="`no` means refused, timed out or wrong password, seen from here. Compare with Nodes that failed: where"
+    " the cluster is content, the path from here is at fault.",
+    style=Style.STATE_TIMELINE,
+    values=_YES_NO,
+    width=12,
+)
+NODE_FAILED = Panel(
+    key="node-failed",
+    title="Nodes that failed, by the cluster's word",
+    queries=(Query(select(m.NODE_FAILED, _C), "{{node}} ({{role}})"),),
+    description="What the nodes agree on among themselves. A failed master keeps that role here until it comes back.",
+    style=Style.STATE_TIMELINE,
+    values=_FAILED,
+    width=12,
+)
+REPLICAS = Panel(
+    key="shard-replicas",
+    title="Replicas by shard",
+    queries=(Query(select(m.SHARD_REPLICAS, _C), "slots {{shard}}"),),
+    description="Healthy replicas of each shard. A line at 0 is a shard whose next failure is an outage: start the"
+    " missing node, or give the shard a new replica.",
+    minimum=0,
+)
+SUSPECTS = Panel(
+    key="node-suspected",
+    title="Nodes suspected, by number of doubters",
+    queries=(Query(select(m.NODE_SUSPECTED, _C), "{{node}}"),),
+    description="How many nodes cannot reach this one. A few doubters that come and go are a flapping network; all of"
+    " them are a dead node.",
+    minimum=0,
+)
+VIEWS = Panel(
+    key="slot-views",
+    title="Different opinions on who owns which slot",
+    queries=(
+        Query(select(m.VIEWS, _C), "views {{cluster}}"),
+        Query(select(m.EPOCH_CONFLICTS, _C), "equal epochs {{cluster}}"),
+    ),
+    description="One view is agreement. More than one for longer than a failover takes is a split: clients get"
+    " redirected in circles. Masters with equal epochs are how a split begins.",
+    minimum=0,
+)
+FAILOVERS = Panel(
+    key="failovers",
+    title="Failovers seen",
+    queries=(Query(select(m.FAILOVERS, _C).increase("1h"), "{{cluster}}"),),
+    description="Replicas that took over their master's slots, in the last hour. More than one that nobody ordered"
+    " means that nodes die or that the network flaps.",
+    minimum=0,
+)
+
+# -- saturation --------------------------------------------------------------------------------------------------------
+MEMORY_SHARE = Panel(
+    key="memory-share",
+    title="Memory used of the limit",
+    queries=(
+        Query(
+            (select(i.MEMORY_USED, _C, _I) / above(select(i.MEMORY_MAX, _C, _I), 0).vector).or_(
+                (select(i.MEMORY_USED, _C, _I) * 0).as_unit(RATIO)
+            ),
+            "{{instance}}",
+        ),
+    ),
+    description="Near 100 % writes are refused, or keys are evicted, by the policy. 0 where no limit is set: then the"
+    " kernel decides, by killing the process.",
+    minimum=0,
+)
+MEMORY = Panel(
+    key="memory",
+    title="Memory used",
+    queries=(
+        Query(select(i.MEMORY_USED, _C, _I), "{{instance}} used"),
+        Query(select(i.MEMORY_RSS, _C, _I), "{{instance}} resident"),
+    ),
+    description="Used is what the data takes, resident what the operating system gives. Used that climbs without end is"
+    " a leak of keys without expiry; resident far above used is fragmentation.",
+    minimum=0,
+)
+CLIENT_SHARE = Panel(
+    key="client-share",
+    title="Client connections of the limit",
+    queries=(Query(select(i.CONNECTED_CLIENTS, _C, _I) / select(i.MAX_CLIENTS, _C, _I), "{{instance}}"),),
+    description="At 100 % new connections are refused. A steady climb is an application that does not close or pool its"
+    " connections.",
+    minimum=0,
+)
+REJECTED = Panel(
+    key="rejected-connections",
+    title="Connections refused",
+    queries=(Query(select(i.REJECTED_CONNECTIONS, _C, _I).rate(), "{{instance}}"),),
+    description="Connections refused at the limit of clients. Anything above 0 hurts users now.",
+    minimum=0,
+)
+EVICTIONS = Panel(
+    key="evictions",
+    title="Keys evicted",
+    queries=(Query(select(i.EVICTED_KEYS, _C, _I).rate(), "{{instance}}"),),
+    description="Keys thrown out for want of memory. Normal for a cache that is full by design; data loss for anything"
+    " else.",
+    minimum=0,
+)
+CPU = Panel(
+    key="cpu",
+    title="CPU of the main thread",
+    queries=(
+        Query(
+            select(i.CPU_USER_MAIN, _C, _I).rate() + select(i.CPU_SYS_MAIN, _C, _I).rate(),
+            "{{instance}}",
+        ),
+    ),
+    description="One thread executes every command, so 100 % is the end. One node far above the others is a hot shard.",
+    unit=RATIO,
+    minimum=0,
+)
+
+# -- commands ----------------------------------------------------------------------------------------------------------
+OPERATIONS = Panel(
+    key="operations",
+    title="Commands executed",
+    queries=(Query(select(i.COMMANDS_PROCESSED, _C, _I).rate(), "{{instance}}"),),
+    description="Load by node. A node that falls to 0 while the others go on has lost its clients, or its slots.",
+    minimum=0,
+)
+REFUSALS = Panel(
+    key="refusals",
+    title="Refusals by reason",
+    queries=(Query(select(m.COMMANDS_REFUSED, _C).rate().sum(Cluster, m.Reason), "{{reason}}"),),
+    description="OOM: memory limit reached. CLUSTERDOWN: slots not served. MISCONF: snapshots fail. LOADING: just"
+    " started. BUSY: a script runs too long. Anything above 0 hurts users now.",
+    minimum=0,
+)
+LATENCY = Panel(
+    key="latency-p99",
+    title="Execution time, 99th percentile by command",
+    queries=(
+        Query(
+            (quantile(0.99, bucket(m.LATENCIES, _C).rate().sum(Le, m.Cmd), i.MICROSECONDS) / 1e6)
+            .as_unit(SECONDS)
+            .top(10),
+            "{{cmd}}",
+        ),
+    ),
+    description="Time in the server alone, without network or waiting. The ten slowest. A command that rises with its"
+    " data (HGETALL, SMEMBERS, KEYS) blocks all others while it runs.",
+    minimum=0,
+)
+
+# -- details -----------------------------------------------------------------------------------------------------------
+COMMAND_RATE = Panel(
+    key="command-rate",
+    title="Calls by command",
+    queries=(Query(select(m.COMMANDS, _C).rate().sum(m.Cmd).top(12), "{{cmd}}"),),
+    description="The twelve most called. A command that nobody expects here (KEYS, FLUSHALL, SCAN in a loop) is worth a"
+    " question.",
+    minimum=0,
+)
+COMMAND_TIME = Panel(
+    key="command-time",
+    title="CPU time by command",
+    queries=(Query(select(m.COMMANDS_DURATION, _C).rate().sum(m.Cmd).top(12), "{{cmd}}"),),
+    description="What the main thread spends its time on: the place to begin when CPU is short.",
+    minimum=0,
+)
+COMMAND_FAILURES = Panel(
+    key="command-failures",
+    title="Calls that failed or were rejected",
+    queries=(
+        Query(select(m.COMMANDS_FAILED, _C).rate().sum(m.Cmd).top(8), "{{cmd}} failed"),
+        Query(select(m.COMMANDS_REJECTED, _C).rate().sum(m.Cmd).top(8), "{{cmd}} rejected"),
+    ),
+    description="Failed: wrong type and other mistakes of clients. Rejected: redirections too, so a client that does"
+    " not know the slots shows here as steady rejections.",
+    minimum=0,
+)
+HIT_RATIO = Panel(
+    key="hit-ratio",
+    title="Lookups that found their key",
+    queries=(
+        Query(
+            select(i.HITS, _C).rate().sum(Cluster)
+            / (select(i.HITS, _C).rate().sum(Cluster) + select(i.MISSES, _C).rate().sum(Cluster)).clamp_min(0.001),
+            "{{cluster}}",
+        ),
+    ),
+    description="For a cache the share of hits. A sudden fall means lost keys (eviction, restart, flush) or a new key"
+    " scheme.",
+    minimum=0,
+    maximum=1,
+)
+SLOW_LENGTH = Panel(
+    key="slow-log",
+    title="Slow log entries",
+    queries=(Query(select(m.SLOWLOG_LENGTH, _C, _I), "{{instance}}"),),
+    description="Entries kept, at most slowlog-max-len. Where it fills, SLOWLOG GET on that node shows the commands.",
+    minimum=0,
+)
+SLOW_TIME = Panel(
+    key="slow-commands",
+    title="Time in slow commands",
+    queries=(Query(select(m.SLOW_SECONDS, _C).rate().sum(m.Cmd).top(10), "{{cmd}}"),),
+    description="Share of time that commands above slowlog-log-slower-than took. Empty when nothing was slow, which is"
+    " well.",
+    minimum=0,
+)
+SHARD_KEYS = Panel(
+    key="shard-keys",
+    title="Keys by shard",
+    queries=(Query(select(m.SHARD_KEYS, _C), "slots {{shard}}"),),
+    description="Shards far apart come from hash tags that put many keys into one slot, or from slots shared out"
+    " badly.",
+    minimum=0,
+)
+SHARD_MEMORY = Panel(
+    key="shard-memory",
+    title="Memory by shard",
+    queries=(Query(select(m.SHARD_MEMORY, _C), "slots {{shard}}"),),
+    description="Equal keys but unequal memory is a few big keys: redis-cli --bigkeys on the master of that shard.",
+    minimum=0,
+)
+SHARD_OPERATIONS = Panel(
+    key="shard-operations",
+    title="Load by shard",
+    queries=(Query(select(m.SHARD_OPERATIONS, _C), "slots {{shard}}"),),
+    description="One shard far above the others has a hot key: redis-cli --hotkeys, or MONITOR for a second, on its"
+    " master.",
+    minimum=0,
+)
+SKEW = Panel(
+    key="shard-skew",
+    title="Skew: the biggest shard over the mean",
+    queries=(
+        Query(select(m.SHARD_MEMORY, _C).max(Cluster) / select(m.SHARD_MEMORY, _C).avg(Cluster), "memory"),
+        Query(
+            select(m.SHARD_OPERATIONS, _C).max(Cluster) / select(m.SHARD_OPERATIONS, _C).avg(Cluster).clamp_min(1),
+            "load",
+        ),
+    ),
+    description="1 is even. At 2 one shard carries twice its share, and the cluster is full when that shard is.",
+    unit=COUNT,
+    minimum=0,
+)
+LINK_UP = Panel(
+    key="master-link",
+    title="Replicas connected to their master",
+    queries=(Query(select(m.MASTER_LINK_UP, _C, _I), "{{instance}}"),),
+    description="`no` is a replica that falls behind and cannot be promoted with fresh data: see its log for why the"
+    " synchronisation fails.",
+    style=Style.STATE_TIMELINE,
+    values=_YES_NO,
+)
+REPLICA_LAG = Panel(
+    key="replica-lag",
+    title="Time since replicas acknowledged",
+    queries=(Query(select(m.REPLICA_LAG, _C, _I), "{{slave_ip}}:{{slave_port}}"),),
+    description="Replicas acknowledge every second, so 0 and 1 are well. What rises is written on the master but lost"
+    " if it dies now.",
+    minimum=0,
+)
+FULL_SYNCS = Panel(
+    key="full-syncs",
+    title="Full resynchronisations",
+    queries=(Query(select(i.SYNC_FULL, _C, _I).increase("1h"), "{{instance}}"),),
+    description="Each copies all data and forks the master. More than a few an hour: the replication backlog is too"
+    " small for the interruptions of the link.",
+    minimum=0,
+)
+PERSISTENCE = Panel(
+    key="persistence",
+    title="Last snapshot and append-only writes worked",
+    queries=(
+        Query(select(i.RDB_LAST_STATUS, _C, _I), "{{instance}} snapshot"),
+        Query(select(i.AOF_WRITE_STATUS, _C, _I), "{{instance}} append-only file"),
+    ),
+    description="`no` for a snapshot makes Redis refuse writes by default (MISCONF): mostly a full disk or no memory to"
+    " fork.",
+    style=Style.STATE_TIMELINE,
+    values=_YES_NO,
+)
+FRAGMENTATION = Panel(
+    key="fragmentation",
+    title="Fragmentation",
+    queries=(Query(select(i.FRAGMENTATION_BYTES, _C, _I), "{{instance}}"),),
+    description="Memory held above what is used. In bytes, since the ratio is meaningless for small nodes. Gigabytes of"
+    " it are worth active defragmentation.",
+)
+NETWORK = Panel(
+    key="network",
+    title="Network",
+    queries=(
+        Query(select(i.NET_INPUT, _C, _I).rate(), "{{instance}} in"),
+        Query(select(i.NET_OUTPUT, _C, _I).rate(), "{{instance}} out"),
+    ),
+    description="Output that nears the host's line rate delays every answer: look for big values and for KEYS or"
+    " SMEMBERS.",
+    minimum=0,
+)
+VERSIONS = Panel(
+    key="versions",
+    title="Servers",
+    queries=(Query(select(m.INSTANCE_INFO, _C, _I)),),
+    description="Version, role and policy of each node. Different versions or policies in one cluster are left over"
+    " from a rollout that did not finish.",
+    style=Style.TABLE,
+    columns=(
+        ColumnStyle("instance", "Node"),
+        ColumnStyle("role", "Role"),
+        ColumnStyle("redis_version", "Version"),
+        ColumnStyle("maxmemory_policy", "At the memory limit"),
+        ColumnStyle("os", "System"),
+    ),
+    width=24,
+)
+UPTIME = Panel(
+    key="uptime",
+    title="Time since the servers started",
+    queries=(Query(select(i.UPTIME, _C, _I), "{{instance}}"),),
+    description="A line that falls to 0 is a restart. A master that restarts faster than cluster-node-timeout comes"
+    " back without its data when it does not persist.",
+    minimum=0,
+)
+
+
+def dashboards() -> tuple[Dashboard, ...]:
+    """The board redis-cluster."""
+    return (
+        Dashboard(
+            uid="redis-cluster",
+            title="Redis Cluster",
+            folder=Folder.TECHNICAL,
+            description="For people on call for Redis: does the cluster serve every slot, would it survive the next"
+            " failure, and what is running short.",
+            rows=(
+                Row(
+                    "Is it broken",
+                    (NODES_UP, STATE, UNCOVERED, MASTERS_FAILED, FEWEST_REPLICAS, SERVED_SHARE),
+                ),
+                Row("Nodes and shards", (NODE_UP, NODE_FAILED, REPLICAS, SUSPECTS, VIEWS, FAILOVERS)),
+                Row("Load, errors, time", (OPERATIONS, REFUSALS, LATENCY)),
+                Row("What runs short", (MEMORY, MEMORY_SHARE, CPU, CLIENT_SHARE, REJECTED, EVICTIONS)),
+                Row(
+                    "Commands",
+                    (COMMAND_RATE, COMMAND_TIME, COMMAND_FAILURES, HIT_RATIO, SLOW_LENGTH, SLOW_TIME),
+                    collapsed=True,
+                ),
+                Row("Balance of the shards", (SHARD_KEYS, SHARD_MEMORY, SHARD_OPERATIONS, SKEW), collapsed=True),
+                Row(
+                    "Replication and persistence",
+                    (LINK_UP, REPLICA_LAG, FULL_SYNCS, PERSISTENCE),
+                    collapsed=True,
+                ),
+                Row("Servers", (FRAGMENTATION, NETWORK, UPTIME, VERSIONS), collapsed=True),
+            ),
+            variables=(
+                Variable(Cluster, select(m.UP), "Cluster"),
+                Variable(Instance, select(m.UP, _C), "Node"),
+            ),
+            tags=("redis",),
+        ),
+    )

@@ -1,0 +1,43 @@
+"""What a Redis target remembers between sweeps: its nodes, the failovers seen, the slow log read so far.
+
+Bounded: one entry per node of the cluster, and a capped number of commands per node.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from stackledger.collect.integration import State
+
+
+class Remembered(msgspec.Struct):
+    """One node as last seen: where it is, whom it followed (empty: nobody), how many slots it served."""
+
+    address: str
+    dial: str
+    primary: str = ""
+    slots: int = 0
+
+
+class SlowCommand(msgspec.Struct):
+    """Slow executions of one command since we watch."""
+
+    entries: int = 0
+    seconds: float = 0.0
+
+
+class SlowLog(msgspec.Struct):
+    """How far the slow log of one server process was read, and what it said by command."""
+
+    run_id: str
+    last_id: int
+    commands: dict[str, SlowCommand] = msgspec.field(default_factory=dict)
+
+
+class RedisState(State):
+    """The state of one target. `nodes` is by node id, `slow_logs` by address."""
+
+    nodes: dict[str, Remembered] = msgspec.field(default_factory=dict)
+    failovers: int = 0
+    last_failover: float | None = None
+    slow_logs: dict[str, SlowLog] = msgspec.field(default_factory=dict)
