@@ -1,0 +1,1 @@
+"""What any single server tells: databases, tables, activity, locks, write-ahead log, checkpoints, parameters."""
