@@ -1,0 +1,57 @@
+"""Kafka: brokers, partitions, topics, consumer groups with lag in records and seconds, the KRaft quorum, disks.
+
+Owns the declaration. Importing it costs no protocol client and no board.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stackledger.catalogue import metrics_of
+from stackledger.collect.integration import Integration, Opening, Source
+from stackledger.integrations.kafka import metrics
+from stackledger.integrations.kafka.config import KafkaTarget
+from stackledger.integrations.kafka.state import KafkaState
+from stackledger.model import SLO, AlertRule, Dashboard
+
+
+def _open(opening: Opening[KafkaTarget, KafkaState]) -> Source:
+    from stackledger.integrations.kafka.collector import KafkaSource
+
+    return KafkaSource(opening)
+
+
+def _dashboards() -> tuple[Dashboard, ...]:
+    from stackledger.integrations.kafka.dashboard import dashboards
+
+    return dashboards()
+
+
+def _alerts() -> tuple[AlertRule, ...]:
+    from stackledger.integrations.kafka.alerts import alerts
+
+    return alerts()
+
+
+def _slos() -> tuple[SLO, ...]:
+    from stackledger.integrations.kafka.slos import slos
+
+    return slos()
+
+
+KAFKA: Integration[KafkaTarget, KafkaState] = Integration(
+    name="kafka",
+    title="Kafka",
+    settings=KafkaTarget,
+    metrics=metrics_of(metrics),
+    open=_open,
+    folder=Path(__file__).parent,
+    state=KafkaState,
+    up=metrics.UP,
+    job="kafka",
+    slow=True,
+    addresses="bootstrap",
+    dashboards=_dashboards,
+    alerts=_alerts,
+    slos=_slos,
+)

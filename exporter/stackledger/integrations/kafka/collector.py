@@ -1,0 +1,181 @@
+"""The source of one Kafka cluster: which lane reads what, and how a sweep becomes a snapshot. Owns the client."""
+
+from __future__ import annotations
+
+import asyncio
+
+from stackledger.collect.integration import Opening
+from stackledger.collect.snapshot import Part, Snapshot
+from stackledger.errors import AuthError, ProtocolError, TargetError
+from stackledger.integrations.kafka import connect, samples
+from stackledger.integrations.kafka.answers import Answers
+from stackledger.integrations.kafka.config import KafkaTarget
+from stackledger.integrations.kafka.filters import Filters
+from stackledger.integrations.kafka.groups import add_groups
+from stackledger.integrations.kafka.health import health_of
+from stackledger.integrations.kafka.keys import Keys
+from stackledger.integrations.kafka.merge import merge
+from stackledger.integrations.kafka.quorum import QuorumConnection
+from stackledger.integrations.kafka.releases import release_of
+from stackledger.integrations.kafka.slow import Disks, disk_snapshot
+from stackledger.integrations.kafka.state import BrokerMemory, KafkaState
+from stackledger.integrations.kafka.sweep import Sweep, within
+from stackledger.integrations.kafka.topic_configs import read_configs
+from stackledger.integrations.kafka.wire.cluster import Cluster
+from stackledger.integrations.kafka.wire.connection import Options, Traffic
+from stackledger.integrations.kafka.wire.error_codes import ErrorCode, error_name
+from stackledger.integrations.kafka.wire.messages.cluster import Metadata
+from stackledger.integrations.kafka.wire.messages.session import ApiVersionsRequest
+from stackledger.integrations.kafka.wire.messages.storage import DescribeLogDirsRequest, LogDirs
+
+_ATTEMPT_SHARE = 0.2
+_CONFIG_SHARE = 0.2
+_SLOW_SHARE = 0.8
+
+
+class KafkaSource:
+    """One cluster, read on two lanes that share its connections and its state."""
+
+    def __init__(self, opening: Opening[KafkaTarget, KafkaState]) -> None:
+        self._settings = opening.settings
+        self._state = opening.state
+        self._clock = opening.clock
+        self._seconds = opening.timeout_seconds
+        self._filters = Filters(opening.settings.exclude_topics, opening.settings.exclude_groups)
+        self._keys = Keys()
+        self._clients: dict[str, Cluster] = {}
+        self._quorum: QuorumConnection | None = None
+        self._options: Options | None = None
+        self._traffic = Traffic()
+        self._suspects: frozenset[int] = frozenset()
+        self._release: str | None = None
+        self._config_error: TargetError | None = None
+
+    async def sweep(self, lane: str) -> Snapshot:
+        """One read of the lane. Raises TargetError when no broker could be read."""
+        try:
+            return await (self._sweep_disks() if lane == "slow" else self._sweep_offsets())
+        except AuthError:
+            self._options = None  # the next sweep reads the secrets again: they may have been rotated
+            await self.close()
+            raise
+
+    async def _sweep_offsets(self) -> Snapshot:
+        settings = self._settings
+        if self._quorum is None:
+            self._quorum = QuorumConnection(self._shared())
+        sweep = Sweep(
+            self._cluster("fast"),
+            self._quorum,
+            self._clock,
+            self._seconds,
+            self._filters,
+            settings.stable_offsets,
+            self._suspects,
+        )
+        answers = await sweep.read(self._state.brokers)
+        self._suspects = frozenset(answers.failed)
+        merge(self._state, answers, filters=self._filters, stuck_after=settings.stuck_after_seconds)
+        await self._learn(answers)
+        return self._snapshot(answers)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        clients, self._clients = self._clients, {}
+        quorum, self._quorum = self._quorum, None
+        for client in clients.values():
+            await client.close()
+        if quorum is not None:
+            await quorum.close()
+
+    def _shared(self) -> Options:
+        if self._options is None:
+            self._options = connect.options(self._settings, self._clock, self._traffic)
+        return self._options
+
+    def _cluster(self, lane: str) -> Cluster:
+        """Each lane has connections of its own: a broker that is slow to list its disks must not look silent."""
+        client = self._clients.get(lane)
+        if client is None:
+            attempt = self._seconds * _ATTEMPT_SHARE
+            client = self._clients[lane] = connect.client(self._settings, self._shared(), attempt_seconds=attempt)
+        return client
+
+    # -- the fast lane -----------------------------------------------------------------------------------------------
+
+    async def _learn(self, answers: Answers) -> None:
+        """What changes rarely: the release, and the settings of topics that are new."""
+        broker_id = min(answers.brokers)
+        seconds = self._seconds * _CONFIG_SHARE
+        if self._release is None:
+            asked = await within(self._clock, seconds, "ApiVersions", self._read_release(broker_id))
+            self._release = asked if isinstance(asked, str) else None
+        missing = [name for name in answers.metadata.topics if name not in self._state.configs]
+        if missing and not isinstance(self._config_error, AuthError):
+            await self._read_configs("fast", broker_id, missing, seconds=seconds)
+
+    async def _read_release(self, broker_id: int) -> str:
+        answer = await self._cluster("fast").request(broker_id, ApiVersionsRequest())
+        feature = answer.finalized_features.get("metadata.version")
+        return release_of(feature.newest if feature is not None else None)
+
+    async def _read_configs(self, lane: str, broker_id: int, topics: list[str], *, seconds: float) -> None:
+        reading = read_configs(self._cluster(lane), broker_id, topics)
+        answer = await within(self._clock, seconds, "DescribeConfigs", reading)
+        if isinstance(answer, TargetError):
+            self._config_error = answer
+        else:
+            self._config_error = None
+            self._state.configs.update(answer)
+
+    def _snapshot(self, answers: Answers) -> Snapshot:
+        health = health_of(answers.metadata.topics, self._state.configs)
+        controller = samples.controller_of(answers)
+        parts = {
+            samples.address_of(answers.expected[key]): samples.broker_part(answers, key, health, controller=controller)
+            for key in sorted(answers.brokers)
+        }
+        part = parts["cluster"] = Part(answers.at)
+        samples.add_cluster(part, answers, release=self._release or "unknown", controller=controller)
+        samples.add_traffic(part, self._traffic)
+        samples.add_health(part, health, self._state)
+        samples.add_quorum(part, answers.quorum)
+        samples.add_topics(part, self._state, answers.metadata.topics, settings=self._settings, keys=self._keys)
+        samples.add_completeness(part, self._state, answers.at)
+        add_groups(part, self._state, settings=self._settings, keys=self._keys)
+        self._keys.end()
+        failed = {samples.address_of(answers.expected[key]): error for key, error in answers.failed.items()}
+        facets = {**answers.facets, "quorum": answers.quorum.error, "configs": self._config_error}
+        return Snapshot(parts, failed, facets)
+
+    # -- the slow lane -----------------------------------------------------------------------------------------------
+
+    async def _sweep_disks(self) -> Snapshot:
+        seconds = self._seconds * _SLOW_SHARE
+        metadata = await self._cluster("slow").refresh()
+        brokers = {b.id: BrokerMemory(b.host, b.port, b.rack or "") for b in metadata.brokers.values()}
+        async with asyncio.TaskGroup() as group:
+            tasks = {key: group.create_task(self._log_dirs(key, seconds)) for key in brokers}
+        answers = {key: task.result() for key, task in tasks.items()}
+        good = [key for key, answer in answers.items() if not isinstance(answer, TargetError)]
+        if good:
+            await self._refresh_configs(good[0], metadata, seconds=self._seconds * (1 - _SLOW_SHARE) / 2)
+        elif answers:
+            raise next(answer for answer in answers.values() if isinstance(answer, TargetError))
+        known = {key: broker for key, broker in self._state.brokers.items() if key not in brokers}
+        disks = Disks(self._clock.now(), brokers | known, answers)
+        return disk_snapshot(disks, self._state, {"configs": self._config_error})
+
+    async def _refresh_configs(self, broker_id: int, metadata: Metadata, *, seconds: float) -> None:
+        self._release = None
+        await self._read_configs("slow", broker_id, list(metadata.topics), seconds=seconds)
+
+    async def _log_dirs(self, broker_id: int, seconds: float) -> LogDirs | TargetError:
+        request = self._cluster("slow").request(broker_id, DescribeLogDirsRequest())
+        answer = await within(self._clock, seconds, f"DescribeLogDirs by broker {broker_id}", request)
+        if isinstance(answer, TargetError) or not answer.error_code:
+            return answer
+        text = f"DescribeLogDirs by broker {broker_id}: {error_name(answer.error_code)}"
+        if answer.error_code == ErrorCode.CLUSTER_AUTHORIZATION_FAILED:
+            return AuthError(f"{text}; grant Describe on the cluster (grants/acls.md)")
+        return ProtocolError(text)

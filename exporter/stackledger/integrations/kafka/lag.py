@@ -1,0 +1,154 @@
+"""Lag in seconds from the high watermarks of past sweeps. Pure: history in, age of the oldest uncommitted record out.
+
+A record of offset c exists as soon as the high watermark is above c. So the two neighbouring sweeps between which the
+high watermark went past a commit bracket the time when the next record was written; no request is needed for that.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Collection, Mapping, MutableSequence, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from stackledger.integrations.kafka.state import HistoryPoint
+
+MAX_POINTS: Final = 48
+"""Two dozen recent sweeps and as many older, ever sparser ones: at 15 s some hours, the doubt growing with age."""
+_RECENT: Final = 24
+
+Points = Sequence[tuple[float, Sequence[int]]]
+"""(time, high watermark by partition, -1 where it was not read) of one topic, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """Age of the oldest uncommitted record; the truth is within `doubt` of `seconds`, None where that is not known."""
+
+    seconds: float
+    doubt: float | None
+    method: str
+
+
+CAUGHT_UP: Final = Lag(0.0, 0.0, "caught_up")
+
+
+def pack(high: Mapping[int, int], size: int, *, unknown: Collection[int] = ()) -> bytes:
+    """High watermarks of `size` partitions as 64-bit integers; -1 for gaps and for those that are `unknown`."""
+    row = array("q", [high.get(index, -1) for index in range(size)])
+    for index in unknown:
+        if index < size:
+            row[index] = -1
+    return row.tobytes()
+
+
+def remember(history: MutableSequence[HistoryPoint], at: float, rows: dict[str, bytes]) -> None:
+    """Append a sweep; equal rows share their memory with the sweep before, and old sweeps are thinned out."""
+    if history:
+        if at <= history[-1].at:  # the wall clock was set back: what lies in the future would confuse every search
+            history[:] = [point for point in history if point.at < at]
+        before = history[-1].high if history else {}
+        rows = {topic: old if (old := before.get(topic)) == row else row for topic, row in rows.items()}
+    history.append(HistoryPoint(at, rows))
+    if len(history) > MAX_POINTS:
+        del history[_most_dispensable([point.at for point in history])]
+
+
+def _most_dispensable(times: Sequence[float]) -> int:
+    """The older point whose loss widens its gap least, measured by its age. The first one keeps the reach."""
+    now = times[-1]
+    candidates = range(1, max(len(times) - _RECENT, 2))
+    return min(candidates, key=lambda i: (times[i + 1] - times[i - 1]) / max(now - times[i], 1e-9))
+
+
+def points_of(history: Sequence[HistoryPoint], topic: str) -> list[tuple[float, Sequence[int]]]:
+    """One topic's part of the history, of equal rows only the first and the last: nothing happened in between.
+
+    Where the topic did not exist yet there is nothing in the row.
+    """
+    runs: list[tuple[float, bytes]] = []
+    for point in history:
+        row = point.high.get(topic, b"")
+        if len(runs) > 1 and runs[-1][1] == row == runs[-2][1]:
+            runs[-1] = (point.at, row)
+        else:
+            runs.append((point.at, row))
+    return [(at, memoryview(row).cast("q")) for at, row in runs]
+
+
+def lag_of(
+    committed: Mapping[int, int], high: Mapping[int, int], points: Points, *, ceiling: float | None = None
+) -> Lag | None:
+    """Age of the oldest record that is not committed, at the time of the newest point. None where nothing is known yet.
+
+    `ceiling` is the most that an extrapolated age can be, usually the retention.
+    """
+    waiting = {p: c for p, c in committed.items() if high.get(p, c) > c}
+    if not waiting:
+        return CAUGHT_UP
+    if len(points) < 2:  # noqa: PLR2004 - one point knows nothing of the past
+        return None
+    older = _older_than_all(waiting, points[0][1])
+    if older:
+        if len(points) == 2 and points[0][1] == points[1][1]:  # noqa: PLR2004 - a topic that stands, as most do
+            return Lag(points[1][0] - points[0][0], None, "at_least")
+        return _guessed(older, high, points, ceiling)
+    for index in range(len(points) - 2, -1, -1):
+        still = _there_at(points[index][1], waiting)
+        if not still:
+            return _read(waiting, points, index)
+        waiting = still
+    return _guessed(waiting, high, points, ceiling)
+
+
+def _there_at(row: Sequence[int], waiting: Mapping[int, int]) -> dict[int, int]:
+    """The partitions whose next record was there already, or may have been."""
+    size = len(row)
+    return {p: c for p, c in waiting.items() if p < size and (c < row[p] or row[p] < 0)}
+
+
+def _older_than_all(waiting: Mapping[int, int], first: Sequence[int]) -> dict[int, int]:
+    """The partitions whose next record was there before the history began; none where the first row has gaps."""
+    size = len(first)
+    if any(p < size and first[p] < 0 for p in waiting):
+        return {}
+    return {p: c for p, c in waiting.items() if p < size and c < first[p]}
+
+
+def _read(waiting: Mapping[int, int], points: Points, lower: int) -> Lag:
+    """All of `waiting` were written after point `lower` and before the next one where they could be seen."""
+    now, began = points[-1][0], points[lower][0]
+    row = points[lower][1]
+    youngest_possible, best = 0.0, 0.0
+    for partition, offset in waiting.items():
+        known = row[partition] if partition < len(row) else 0
+        end, high = _first_above(points, lower + 1, partition, offset)
+        share = (offset - known) / max(high - known, 1)
+        best = max(best, now - (began + share * (end - began)))
+        youngest_possible = max(youngest_possible, now - end)
+    return Lag(best, max(now - began - best, best - youngest_possible), "history")
+
+
+def _first_above(points: Points, start: int, partition: int, offset: int) -> tuple[float, int]:
+    for at, row in points[start:]:
+        if partition < len(row) and row[partition] > offset:
+            return at, row[partition]
+    return points[-1][0], offset + 1
+
+
+def _guessed(waiting: Mapping[int, int], high: Mapping[int, int], points: Points, ceiling: float | None) -> Lag | None:
+    """The records are older than the history: go on at the rate that the history shows, else give a lower bound."""
+    now = points[-1][0]
+    least, age, all_known = 0.0, 0.0, True
+    for partition, offset in waiting.items():
+        since, known = next(((at, row[partition]) for at, row in points if row[partition] >= 0), (now, 0))
+        least = max(least, now - since)  # the record was there at the oldest reading
+        written = high[partition] - known
+        if written > 0 and now > since:
+            age = max(age, (high[partition] - offset) * (now - since) / written)
+        else:
+            all_known = False
+    if least <= 0:
+        return None
+    age = max(age if ceiling is None else min(age, ceiling), least)
+    return Lag(age, age - least, "extrapolated") if all_known else Lag(age, None, "at_least")

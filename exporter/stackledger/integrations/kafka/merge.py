@@ -1,0 +1,224 @@
+"""Merges a sweep into what is remembered. Pure but for the state that it changes: offsets hold, counters only rise.
+
+Rules: what a broker did not tell keeps its last good value and is marked; what the cluster no longer has is forgotten;
+a topic with a new id is a new topic, and all its records were written since; a group is forgotten only when its
+coordinator, or every broker, says that it is gone.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from stackledger.integrations.kafka.answers import Answers, GroupAnswer, Offsets
+from stackledger.integrations.kafka.filters import Filters
+from stackledger.integrations.kafka.health import isr_changes
+from stackledger.integrations.kafka.lag import pack, remember
+from stackledger.integrations.kafka.state import GroupMemory, GroupTopic, KafkaState, TopicMemory
+from stackledger.integrations.kafka.verdict import CAUGHT_UP, Situation, judge, progress
+from stackledger.integrations.kafka.wire.messages.cluster import Metadata, Topic
+
+_MISSES_TO_FORGET: Final = 2
+
+
+def merge(state: KafkaState, answers: Answers, *, filters: Filters, stuck_after: float) -> None:
+    """Bring the state up to date with one sweep."""
+    _same_cluster(state, answers.metadata)
+    moved = _merge_topics(state, answers, filters)
+    _merge_history(state, answers.at)
+    _merge_groups(state, answers, moved, stuck_after=stuck_after)
+    state.brokers = dict(answers.expected)
+    state.listed = True
+    state.swept_at = answers.at
+
+
+def _same_cluster(state: KafkaState, metadata: Metadata) -> None:
+    """Nothing of another cluster is of use, even where the same addresses lead to it now."""
+    cluster_id = metadata.cluster_id or ""
+    if state.cluster_id and state.cluster_id != cluster_id:
+        fresh = KafkaState()
+        for name in state.__struct_fields__:
+            setattr(state, name, getattr(fresh, name))
+    state.cluster_id = cluster_id
+
+
+# -- topics ------------------------------------------------------------------------------------------------------------
+
+
+def topic_key(name: str, topic: Topic) -> str:
+    """What tells a topic from a later one of the same name; its name, where brokers are too old to have ids."""
+    return topic.id.hex if topic.id.int else name
+
+
+def _merge_topics(state: KafkaState, answers: Answers, filters: Filters) -> set[str]:
+    """Merge; returns the topics whose ends moved."""
+    moved = set()
+    high: Offsets = {}
+    low: Offsets = {}
+    stable: Offsets = {}
+    for answer in answers.brokers.values():
+        _gather(high, answer.high)
+        _gather(low, answer.low)
+        _gather(stable, answer.stable)
+    topics = {name: topic for name, topic in answers.metadata.topics.items() if filters.topic(name)}
+    for name in state.topics.keys() - topics.keys():
+        del state.topics[name]
+        state.configs.pop(name, None)
+    other = state.topics.keys() - set(state.shown_topics) if state.shown_topics else frozenset()
+    for name, topic in topics.items():
+        memory = _memory(state, name, topic)
+        _note_replicas(state, memory, topic)
+        fresh = high.get(name, {})
+        if not fresh.items() <= memory.high.items():
+            moved.add(name)
+        grown = _take(memory, fresh, swept_at=state.swept_at)
+        if name in other:
+            state.other_produced += grown
+        memory.low.update(low.get(name, {}))
+        memory.stable.update(stable.get(name, {}))
+    return moved
+
+
+def _gather(into: Offsets, part: Offsets) -> None:
+    for topic, offsets in part.items():
+        if topic in into:
+            into[topic].update(offsets)
+        else:
+            into[topic] = offsets
+
+
+def _memory(state: KafkaState, name: str, topic: Topic) -> TopicMemory:
+    """The topic's memory. A topic that was not there before was made since, so that all its records are counted."""
+    memory, key = state.topics.get(name), topic_key(name, topic)
+    if memory is None or memory.id != key:
+        memory = state.topics[name] = TopicMemory(key)
+        state.configs.pop(name, None)
+        if state.listed:
+            memory.peak = dict.fromkeys((partition.id for partition in topic.partitions), 0)
+    return memory
+
+
+def _note_replicas(state: KafkaState, memory: TopicMemory, topic: Topic) -> None:
+    in_sync = [0] * len(topic.partitions)  # brokers list partitions in no certain order
+    for partition in topic.partitions:
+        if partition.id < len(in_sync):
+            in_sync[partition.id] = len(partition.in_sync)
+    if in_sync == memory.in_sync:
+        return
+    shrinks, expands = isr_changes(memory.in_sync, in_sync)
+    state.isr_shrinks += shrinks
+    state.isr_expands += expands
+    if memory.in_sync:  # partitions were added: all their records were written since
+        for added in range(len(memory.in_sync), len(in_sync)):
+            memory.peak.setdefault(added, 0)
+    memory.in_sync = in_sync
+
+
+def _take(memory: TopicMemory, fresh: dict[int, int], *, swept_at: float) -> int:
+    """Take over what was read and count what was written since; a partition seen for the first time counts nothing."""
+    size = len(memory.in_sync)
+    if len(fresh) == size and not memory.held and fresh == memory.high:
+        return 0
+    grown = 0
+    peak = memory.peak
+    for partition, offset in fresh.items():
+        before = peak.get(partition)
+        if before is None or offset > before:
+            grown += offset - before if before is not None else 0
+            peak[partition] = offset
+    held = range(size) if not fresh else [index for index in range(size) if index not in fresh]
+    memory.held = {index: memory.held.get(index, swept_at if index in memory.high else 0.0) for index in held}
+    memory.high.update(fresh)
+    memory.produced += grown
+    return grown
+
+
+def _merge_history(state: KafkaState, at: float) -> None:
+    topics = state.topics.values()
+    rows = {memory.id: pack(memory.high, len(memory.in_sync), unknown=memory.held) for memory in topics}
+    remember(state.history, at, rows)
+
+
+# -- groups ------------------------------------------------------------------------------------------------------------
+
+
+def _merge_groups(state: KafkaState, answers: Answers, moved: set[str], *, stuck_after: float) -> None:
+    seen: set[str] = set()
+    other = state.groups.keys() - set(state.shown_groups) if state.shown_groups else frozenset()
+    for broker_id, answer in answers.brokers.items():
+        for group_id, group in (answer.groups or {}).items():
+            seen.add(group_id)
+            grown = _take_group(state, broker_id, group, moved, now=answers.at, stuck_after=stuck_after)
+            if group_id in other:
+                state.other_consumed += grown
+    _forget_or_hold(state, answers, seen)
+
+
+def _forget_or_hold(state: KafkaState, answers: Answers, seen: set[str]) -> None:
+    """A group that nobody lists is gone if its coordinator says so twice: in between it may only have moved."""
+    told = {broker_id for broker_id, answer in answers.brokers.items() if answer.groups is not None}
+    all_told = told >= answers.expected.keys()
+    loading = len(told) < len(answers.brokers)
+    for group_id in state.groups.keys() - seen:
+        memory = state.groups[group_id]
+        memory.held = True
+        memory.missed += 1
+        settled = all_told or (memory.coordinator in told and not loading) or memory.coordinator not in answers.expected
+        if settled and memory.missed >= _MISSES_TO_FORGET:
+            del state.groups[group_id]
+
+
+def _take_group(
+    state: KafkaState, broker_id: int, answer: GroupAnswer, moved: set[str], *, now: float, stuck_after: float
+) -> int:
+    listed, members = answer.listed, answer.members
+    memory = state.groups.get(listed.group_id)
+    if memory is None:
+        memory = state.groups[listed.group_id] = GroupMemory(broker_id)
+    memory.coordinator, memory.missed = broker_id, 0
+    memory.group_type = listed.group_type or "classic"
+    memory.protocol_type = listed.protocol_type
+    memory.state = listed.state
+    if members is not None:
+        memory.state, memory.protocol = members.state, members.protocol
+        memory.members, memory.empty_members = members.total, members.without_partitions
+        memory.topic_members, memory.assigned = members.by_topic, members.assigned
+    memory.held = answer.offsets is None
+    if answer.offsets is None:
+        return 0
+    return _take_commits(state, memory, answer.offsets, moved, now=now, stuck_after=stuck_after)
+
+
+def _take_commits(
+    state: KafkaState, memory: GroupMemory, offsets: Offsets, moved: set[str], *, now: float, stuck_after: float
+) -> int:
+    grown = 0
+    for name in memory.topics.keys() - (offsets.keys() & state.topics.keys()):
+        del memory.topics[name]
+        memory.verdicts.pop(name, None)
+    for name, committed in offsets.items():
+        topic = state.topics.get(name)
+        if topic is None or not committed:
+            continue
+        known = memory.topics.get(name)
+        is_new = known is None or known.topic_id != topic.id
+        if known is None or is_new:
+            known = memory.topics[name] = GroupTopic(topic.id, committed)
+        if is_new or name in moved or committed != known.committed:  # else nothing can have changed
+            step = progress(known.committed, committed, topic.high, waiting=known.waiting, now=now)
+            known.committed, known.waiting = committed, step.waiting
+            known.consumed += step.consumed
+            grown += step.consumed
+            known.rewound_at = now if step.rewound else known.rewound_at
+        if known.waiting or known.rewound_at:
+            situation = Situation(known.waiting, _readers(memory, name), memory.state, known.rewound_at)
+            memory.verdicts[name] = judge(situation, now=now, stuck_after=stuck_after)
+        else:
+            memory.verdicts[name] = CAUGHT_UP
+    return grown
+
+
+def _readers(memory: GroupMemory, topic: str) -> int | None:
+    """Members that read the topic. Only a stable consumer group's assignment tells; else all members may do."""
+    if memory.members and memory.state == "Stable" and memory.protocol_type == "consumer":
+        return memory.topic_members.get(topic, 0)
+    return memory.members

@@ -1,0 +1,101 @@
+"""What is remembered of a cluster between sweeps: last good offsets, counters, history, group progress.
+
+Bounded by what the cluster has: topics and groups that are gone are forgotten. Owns the shapes, not the rules.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from stackledger.collect.integration import State
+
+
+class BrokerMemory(msgspec.Struct):
+    """Where a broker was when it was last alive."""
+
+    host: str
+    port: int
+    rack: str
+
+
+class TopicConfig(msgspec.Struct, frozen=True):
+    """The settings of a topic that change what its numbers mean."""
+
+    cleanup_policy: str
+    min_in_sync: int
+    retention_ms: int
+    """-1 for no limit."""
+
+
+class TopicMemory(msgspec.Struct):
+    """A topic's last good offsets by partition, and what was counted of it."""
+
+    id: str
+    high: dict[int, int] = msgspec.field(default_factory=dict)
+    low: dict[int, int] = msgspec.field(default_factory=dict)
+    stable: dict[int, int] = msgspec.field(default_factory=dict)
+    held: dict[int, float] = msgspec.field(default_factory=dict)
+    """Partitions that the last sweep could not read, with the time of their last good reading (0: never)."""
+    peak: dict[int, int] = msgspec.field(default_factory=dict)
+    """Highest high watermark seen, from which new records are counted."""
+    produced: int = 0
+    in_sync: list[int] = msgspec.field(default_factory=list)
+
+
+class GroupTopic(msgspec.Struct):
+    """A group's commits in one topic."""
+
+    topic_id: str
+    committed: dict[int, int] = msgspec.field(default_factory=dict)
+    consumed: int = 0
+    waiting: dict[int, float] = msgspec.field(default_factory=dict)
+    """Partitions with lag: since when the commit has not moved."""
+    rewound_at: float = 0.0
+
+
+class GroupMemory(msgspec.Struct):
+    """A group as its coordinator last described it."""
+
+    coordinator: int
+    group_type: str = "classic"
+    state: str = ""
+    protocol: str = ""
+    protocol_type: str = ""
+    members: int | None = None
+    empty_members: int = 0
+    topic_members: dict[str, int] = msgspec.field(default_factory=dict)
+    assigned: dict[str, int] = msgspec.field(default_factory=dict)
+    topics: dict[str, GroupTopic] = msgspec.field(default_factory=dict)
+    held: bool = False
+    missed: int = 0
+    """Sweeps in a row in which no broker listed it."""
+    verdicts: dict[str, tuple[str, str]] = msgspec.field(default_factory=dict)
+
+
+class HistoryPoint(msgspec.Struct):
+    """High watermarks of all topics at one moment: 64-bit integers by partition, -1 where they were not read."""
+
+    at: float
+    high: dict[str, bytes]
+
+
+class KafkaState(State):
+    """Everything that is remembered of one cluster."""
+
+    cluster_id: str = ""
+    listed: bool = False
+    """Whether a list of topics was seen before: only then is an unknown topic a new one."""
+    swept_at: float = 0.0
+    brokers: dict[int, BrokerMemory] = msgspec.field(default_factory=dict)
+    topics: dict[str, TopicMemory] = msgspec.field(default_factory=dict)
+    groups: dict[str, GroupMemory] = msgspec.field(default_factory=dict)
+    configs: dict[str, TopicConfig] = msgspec.field(default_factory=dict)
+    history: list[HistoryPoint] = msgspec.field(default_factory=list)
+    isr_shrinks: int = 0
+    isr_expands: int = 0
+    shown_topics: list[str] = msgspec.field(default_factory=list)
+    shown_groups: list[str] = msgspec.field(default_factory=list)
+    other_produced: int = 0
+    other_consumed: int = 0
+    log_dir_sizes: dict[int, dict[str, int]] = msgspec.field(default_factory=dict)
+    """Broker, topic: bytes, as of the last good DescribeLogDirs."""

@@ -1,0 +1,47 @@
+"""The settings of topics that change what their numbers mean, read in bulk with DescribeConfigs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from stackledger.errors import AuthError
+from stackledger.integrations.kafka.state import TopicConfig
+from stackledger.integrations.kafka.wire.cluster import Cluster
+from stackledger.integrations.kafka.wire.error_codes import ErrorCode, error_name
+from stackledger.integrations.kafka.wire.messages.storage import (
+    DescribeConfigsRequest,
+    ResourceConfig,
+    ResourceType,
+)
+
+KEYS: Final = ("cleanup.policy", "min.insync.replicas", "retention.ms")
+_TOPICS_PER_REQUEST: Final = 2_000
+
+
+async def read_configs(cluster: Cluster, broker_id: int, topics: Sequence[str]) -> dict[str, TopicConfig]:
+    """The settings by topic; a topic that was deleted meanwhile is left out. Raises AuthError without the right."""
+    found = {}
+    for start in range(0, len(topics), _TOPICS_PER_REQUEST):
+        names = tuple(topics[start : start + _TOPICS_PER_REQUEST])
+        answer = await cluster.request(broker_id, DescribeConfigsRequest(ResourceType.TOPIC, names, KEYS))
+        found.update({row.resource: config for row in answer if (config := _config(row)) is not None})
+    return found
+
+
+def _config(row: ResourceConfig) -> TopicConfig | None:
+    if row.error_code == ErrorCode.TOPIC_AUTHORIZATION_FAILED:
+        raise AuthError(f"DescribeConfigs of {row.resource}: {error_name(row.error_code)}; see grants/acls.md")
+    if row.error_code:
+        return None
+    values = {key: entry.value or "" for key, entry in row.entries.items()}
+    return TopicConfig(
+        values.get("cleanup.policy", "N/A"),
+        _number(values, "min.insync.replicas", 1),
+        _number(values, "retention.ms", -1),
+    )
+
+
+def _number(values: dict[str, str], key: str, default: int) -> int:
+    text = values.get(key, "")
+    return int(text) if text.lstrip("-").isdigit() else default

@@ -1,0 +1,73 @@
+"""Is a group getting on? Pure: from commits, ends and members to ok, rewound, stalled or stopped, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+REWIND_SHOWN_SECONDS: Final = 300.0
+"""How long a rewind stays visible: an evaluation every minute must see it, and a person who looks a little later."""
+
+LEVELS: Final = {"ok": 0.0, "rewound": 1.0, "stalled": 2.0, "stopped": 3.0}
+_REBALANCING: Final = frozenset({"PreparingRebalance", "CompletingRebalance", "Assigning", "Reconciling"})
+
+
+class Judgement(NamedTuple):
+    """The verdict and why."""
+
+    verdict: str
+    reason: str
+
+
+CAUGHT_UP: Final = Judgement("ok", "caught_up")
+
+
+class Progress(NamedTuple):
+    """What one sweep tells of a group in one topic."""
+
+    waiting: dict[int, float]
+    """Partitions with lag: since when the commit has not moved."""
+    consumed: int
+    """Offsets by which the commits went forward."""
+    rewound: bool
+    """Whether a commit went back."""
+
+
+def progress(
+    old: Mapping[int, int], new: Mapping[int, int], high: Mapping[int, int], *, waiting: Mapping[int, float], now: float
+) -> Progress:
+    """Compare two sweeps. A partition waits from the moment when it is first seen with lag and an unmoved commit."""
+    since = {
+        partition: waiting.get(partition, now) if old.get(partition) == offset else now
+        for partition, offset in new.items()
+        if high.get(partition, offset) > offset
+    }
+    if old == new:
+        return Progress(since, 0, rewound=False)
+    moves = [offset - before for partition, offset in new.items() if (before := old.get(partition)) is not None]
+    forward = sum(move for move in moves if move > 0)
+    return Progress(since, forward, rewound=any(move < 0 for move in moves))
+
+
+class Situation(NamedTuple):
+    """What the verdict rests on."""
+
+    waiting: Mapping[int, float]
+    readers: int | None
+    """Members that read the topic; None where that is not known."""
+    state: str
+    rewound_at: float
+
+
+def judge(situation: Situation, *, now: float, stuck_after: float) -> Judgement:
+    """The verdict at `now`. Lag alone is no fault: only lag on which nobody has worked for `stuck_after` seconds."""
+    longest = now - min(situation.waiting.values(), default=now)
+    if situation.waiting and longest >= stuck_after:
+        if situation.readers == 0 and situation.state not in _REBALANCING:
+            return Judgement("stopped", "no_members")
+        return Judgement("stalled", "rebalancing" if situation.state in _REBALANCING else "no_progress")
+    if situation.rewound_at and now - situation.rewound_at < REWIND_SHOWN_SECONDS:
+        return Judgement("rewound", "went_back")
+    if not situation.waiting:
+        return CAUGHT_UP
+    return Judgement("ok", "waiting" if longest > 0 else "progressing")

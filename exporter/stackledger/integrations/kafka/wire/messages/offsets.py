@@ -1,0 +1,188 @@
+"""Log ends and commits: ListOffsets, OffsetFetch. The bulk of a sweep, so rows of fixed width decode in one call."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import ClassVar, NamedTuple
+
+from stackledger.integrations.kafka.wire.codec import Reader, Writer
+from stackledger.integrations.kafka.wire.request import Request
+
+LATEST = -1
+EARLIEST = -2
+
+_GROUPS_FROM = 8
+_MEMBER_FROM = 9
+_MULTI_GROUP = (8, 9)
+
+_LOG_ROW = struct.Struct(">ihqqi")  # partition, error code, timestamp, offset, leader epoch
+_COMMIT_ROW = struct.Struct(">iqiBhB")  # partition, offset, leader epoch, length of an empty note, error code, tags
+_EMPTY_NOTE = 1  # its length on the wire; a null one has 0
+_COMMIT_HEAD = struct.Struct(">iqi")
+
+
+class Isolation(IntEnum):
+    """Which end of the log is meant by `LATEST`."""
+
+    READ_UNCOMMITTED = 0
+    """The high watermark."""
+    READ_COMMITTED = 1
+    """The last stable offset: before the oldest open transaction."""
+
+
+class LogOffsets(NamedTuple):
+    """The answer to ListOffsets."""
+
+    offsets: dict[str, dict[int, int]]
+    """Topic, partition: offset. -1 where no record is as young as the time asked for."""
+    errors: dict[str, dict[int, int]]
+    """Topic, partition: error code of the partitions that could not be answered; they are not in `offsets`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListOffsetsRequest(Request[LogOffsets]):
+    """Offsets of partitions, to be sent to their leader. `timestamp` is LATEST, EARLIEST or milliseconds since 1970."""
+
+    api_key: ClassVar[int] = 2
+    name: ClassVar[str] = "ListOffsets"
+    versions: ClassVar[tuple[int, ...]] = (5,)
+
+    partitions: Mapping[str, Iterable[int]]
+    timestamp: int = LATEST
+    isolation: Isolation = Isolation.READ_UNCOMMITTED
+
+    def write(self, writer: Writer, version: int) -> None:  # noqa: ARG002 - one version
+        """Write the body."""
+        pack = struct.Struct(">i").pack
+        tail = struct.pack(">iq", -1, self.timestamp)
+        writer.int32(-1)  # a client, not a replica
+        writer.int8(self.isolation)
+        writer.count(len(self.partitions))
+        for topic, indexes in self.partitions.items():
+            rows = [pack(index) + tail for index in indexes]
+            writer.string(topic)
+            writer.count(len(rows))
+            writer.raw(b"".join(rows))
+
+    @classmethod
+    def read(cls, reader: Reader, version: int) -> LogOffsets:  # noqa: ARG003 - one version
+        """Read the answer."""
+        reader.int32()
+        answer = LogOffsets({}, {})
+        for _ in range(reader.count(6)):
+            topic, count, start = reader.string(), reader.count(_LOG_ROW.size), reader.position
+            rows = reader.rows(_LOG_ROW.format, count)
+            found = answer.offsets[topic] = {index: offset for index, code, _, offset, _ in rows if not code}
+            if len(found) < count:
+                refused = _LOG_ROW.iter_unpack(reader.data[start : reader.position])
+                answer.errors[topic] = {index: code for index, code, *_ in refused if code}
+        return answer
+
+
+class GroupOffsets(NamedTuple):
+    """The commits of one group."""
+
+    error_code: int
+    offsets: dict[str, dict[int, int]]
+    """Topic, partition: committed offset. A partition without a commit is not in it."""
+    errors: dict[str, dict[int, int]]
+    """Topic, partition: error code of the partitions that could not be answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetFetchRequest(Request[dict[str, GroupOffsets]]):
+    """Every commit of the groups, to be sent to their coordinator. The answer is by group.
+
+    Many groups need Kafka 3.0; for an older broker `split` makes one request per group. With `require_stable` a
+    partition with an open transactional commit answers with an error instead of the commit before it.
+    """
+
+    api_key: ClassVar[int] = 9
+    name: ClassVar[str] = "OffsetFetch"
+    versions: ClassVar[tuple[int, ...]] = (7, 8, 9)
+    flexible_from: ClassVar[int] = 6
+
+    groups: tuple[str, ...]
+    require_stable: bool = False
+
+    def split(self, version: int) -> tuple[OffsetFetchRequest, ...]:
+        """The requests that this one takes at `version`."""
+        if version in _MULTI_GROUP:
+            return (self,)
+        return tuple(OffsetFetchRequest((group,), self.require_stable) for group in self.groups)
+
+    def write(self, writer: Writer, version: int) -> None:
+        """Write the body; ValueError for several groups at a version that takes one."""
+        if version < _GROUPS_FROM:
+            (group,) = self.groups
+            writer.string(group)
+            writer.count(None)
+        else:
+            writer.count(len(self.groups))
+            for group in self.groups:
+                _write_group(writer, group, version)
+        writer.boolean(self.require_stable)
+        writer.tags()
+
+    @classmethod
+    def read(cls, reader: Reader, version: int) -> dict[str, GroupOffsets]:
+        """Read the answer. Below version 8 it does not name its group: the only key is then the empty text."""
+        reader.int32()
+        groups = {}
+        if version < _GROUPS_FROM:
+            groups[""] = _read_group(reader)
+        else:
+            for _ in range(reader.count(5)):
+                group = reader.string()
+                groups[group] = _read_group(reader)
+                reader.tags()
+        reader.tags()
+        return groups
+
+
+def _write_group(writer: Writer, group: str, version: int) -> None:
+    writer.string(group)
+    if version >= _MEMBER_FROM:
+        writer.string(None)
+        writer.int32(-1)
+    writer.count(None)
+    writer.tags()
+
+
+def _read_group(reader: Reader) -> GroupOffsets:
+    offsets: dict[str, dict[int, int]] = {}
+    errors: dict[str, dict[int, int]] = {}
+    for _ in range(reader.count(3)):
+        topic, count, start = reader.string(), reader.count(_COMMIT_ROW.size), reader.position
+        # Almost every client commits an empty note: then all rows are 20 bytes. While note, code and tags of a row are
+        # as expected, the next row is where it is supposed to be; any other row sends the topic the long way.
+        rows = reader.rows(_COMMIT_ROW.format, count)
+        offsets[topic] = {
+            index: offset
+            for index, offset, _, note, code, tags in rows
+            if note <= _EMPTY_NOTE and not code | tags and offset >= 0
+        }
+        if len(offsets[topic]) < count:
+            reader.position = start
+            _read_commits(reader, count, offsets[topic], errors.setdefault(topic, {}))
+            if not errors[topic]:
+                del errors[topic]
+        reader.tags()
+    return GroupOffsets(reader.int16(), offsets, errors)
+
+
+def _read_commits(reader: Reader, count: int, offsets: dict[int, int], errors: dict[int, int]) -> None:
+    """Rows of any width, into `offsets` and `errors`; -1 says that there is no commit."""
+    offsets.clear()
+    for _ in range(count):
+        index, offset, _ = reader.unpack(_COMMIT_HEAD)
+        reader.nullable_string()
+        code = reader.int16()
+        reader.tags()
+        if code:
+            errors[index] = code
+        elif offset >= 0:
+            offsets[index] = offset
