@@ -1,0 +1,1 @@
+"""Questions that span systems, one folder each."""

@@ -1,0 +1,214 @@
+"""The observer: configuration in, targets read, page kept. Holds what a reload must keep and what it may replace."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from stackledger import registry
+from stackledger.clock import Clock
+from stackledger.collect import metrics as cm
+from stackledger.collect.checkpoint import Checkpoints
+from stackledger.collect.discovery import Found, look_up
+from stackledger.collect.plan import Planned, plan
+from stackledger.collect.runner import Status
+from stackledger.collect.scheduler import Place, Scheduler
+from stackledger.collect.settings import Discovery
+from stackledger.collect.snapshot import Part
+from stackledger.config import Configuration, load
+from stackledger.errors import ConfigError, DiscoveryError, Mistake
+from stackledger.exposition import Page, PartLabels
+from stackledger.serve.own import OwnSamples
+
+_LOG = logging.getLogger(__name__)
+
+DiscoveryPlace = tuple[str, int]
+"""An integration and which of its discoveries."""
+
+
+@dataclass(slots=True)
+class Probe:
+    """A target that is read only when asked for, with a page of its own."""
+
+    page: Page
+    scheduler: Scheduler
+    lock: asyncio.Lock
+
+
+class Observer:
+    """One organisation's targets, being read."""
+
+    def __init__(self, configuration: Configuration, clock: Clock) -> None:
+        self.configuration = configuration
+        self.clock = clock
+        self.page = Page(registry.metrics(), clock)
+        self.own = OwnSamples(self.page, clock, self._labels())
+        self._scheduler = self._new_scheduler(self.page)
+        self._probes: dict[str, tuple[Planned, Probe]] = {}
+        self._found: dict[DiscoveryPlace, tuple[Found, ...]] = {}
+        self._watches: dict[DiscoveryPlace, tuple[Discovery, asyncio.Task[None]]] = {}
+        self._discovery_good: dict[DiscoveryPlace, bool] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._changing = asyncio.Lock()
+
+    @property
+    def targets(self) -> Mapping[str, Planned]:
+        """What is being read on a schedule, by id."""
+        return self._scheduler.targets
+
+    @property
+    def probes(self) -> Mapping[str, Probe]:
+        """What is read on request, by id."""
+        return {name: probe for name, (_, probe) in self._probes.items()}
+
+    @property
+    def statuses(self) -> tuple[Status, ...]:
+        """How the last read of every target and lane went, scheduled or on request."""
+        asked = (status for _, probe in self._probes.values() for status in probe.scheduler.statuses)
+        return (*self._scheduler.statuses, *asked)
+
+    async def start(self) -> None:
+        """Begin reading."""
+        self.own.accepted(self.clock.now())
+        await self._apply()
+        self._tasks = [
+            asyncio.create_task(self._scheduler.keep_checkpoints(), name="checkpoints"),
+            asyncio.create_task(self.own.watch_loop(), name="loop watch"),
+        ]
+
+    async def close(self) -> None:
+        """Stop reading; saves the states."""
+        tasks = [*self._tasks, *(task for _, task in self._watches.values())]
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        for _, probe in self._probes.values():
+            await probe.scheduler.close()
+        await self._scheduler.close()
+
+    async def reload(self) -> list[Mistake]:
+        """Read the configuration again. With any mistake the one in force stays; the mistakes are returned."""
+        try:
+            configuration = await asyncio.to_thread(load, self.configuration.path)
+            _refuse_fixed_changes(self.configuration, configuration)
+        except ConfigError as error:
+            self.own.refused(len(error.mistakes))
+            _LOG.error("configuration refused, the one in force stays", extra={"reason": str(error)})
+            return error.mistakes
+        self.configuration = configuration
+        self.own.accepted(self.clock.now())
+        await self._apply()
+        _LOG.info("configuration accepted", extra={"targets": len(self.targets)})
+        return []
+
+    # -- what shall be read ------------------------------------------------------------------------------------------
+
+    async def _apply(self) -> None:
+        async with self._changing:
+            wanted = {key: value for one in self._plans() for key, value in one.items()}
+            await self._scheduler.apply({k: v for k, v in wanted.items() if not v.settings.probe_only})
+            await self._apply_probes({k: v for k, v in wanted.items() if v.settings.probe_only})
+            self._apply_watches()
+            self._publish_discovery()
+
+    def _plans(self) -> Iterable[dict[str, Planned]]:
+        for integration, section in self.configuration.sections():
+            lists = [self._found.get((integration.name, index), ()) for index in range(len(section.discover))]
+            found = [one for each in lists for one in each]
+            yield plan(integration, section, found, base=self.configuration.path.resolve().parent)
+
+    async def _apply_probes(self, wanted: Mapping[str, Planned]) -> None:
+        for name in list(self._probes):
+            planned, probe = self._probes[name]
+            if wanted.get(name) != planned:
+                del self._probes[name]
+                await probe.scheduler.close()
+        for name, planned in wanted.items():
+            if name not in self._probes:
+                page = Page(registry.metrics(), self.clock)
+                scheduler = self._new_scheduler(page)
+                scheduler.prepare(planned)
+                self._probes[name] = (planned, Probe(page, scheduler, asyncio.Lock()))
+
+    def _new_scheduler(self, page: Page) -> Scheduler:
+        root = self.configuration.root
+        directory = root.data_dir / "state" if root.data_dir is not None else None
+        integrations = {integration.name: integration for integration in registry.INTEGRATIONS}
+        place = Place(root.environment, root.region)
+        return Scheduler(integrations, page, clock=self.clock, place=place, checkpoints=Checkpoints(directory))
+
+    # -- discovery ---------------------------------------------------------------------------------------------------
+
+    def _apply_watches(self) -> None:
+        """One watch per discovery. A changed one starts anew; what the old one found stays until the new one looked."""
+        wanted = {
+            (integration.name, index): discovery
+            for integration, section in self.configuration.sections()
+            for index, discovery in enumerate(section.discover)
+        }
+        for at, (discovery, task) in list(self._watches.items()):
+            if wanted.get(at) != discovery:
+                task.cancel()
+                del self._watches[at]
+            if at not in wanted:
+                self._found.pop(at, None)
+                self._discovery_good.pop(at, None)
+        for at in wanted.keys() - self._watches.keys():
+            task = asyncio.create_task(self._watch(at, wanted[at]), name=f"discovery {at[0]}")
+            self._watches[at] = (wanted[at], task)
+
+    async def _watch(self, at: DiscoveryPlace, discovery: Discovery) -> None:
+        while True:
+            await self._look_up(at, discovery)
+            await self.clock.sleep(discovery.refresh_seconds)
+
+    async def _look_up(self, at: DiscoveryPlace, discovery: Discovery) -> None:
+        """Look once. A failed or empty answer, or one that makes no usable target, changes nothing but its metric."""
+        before = self._found.get(at, ())
+        try:
+            self._found[at] = await look_up(discovery)
+            if self._found[at] != before:
+                await self._apply()
+        except DiscoveryError as error:
+            self._found[at] = before
+            if self._discovery_good.get(at, True):
+                _LOG.warning("discovery failed, targets stay", extra={"integration": at[0], "reason": str(error)})
+            self._discovery_good[at] = False
+        else:
+            self._discovery_good[at] = True
+        self._publish_discovery()
+
+    def _publish_discovery(self) -> None:
+        part = Part(self.clock.now())
+        for name in sorted({name for name, _ in self._discovery_good}):
+            good = all(well for at, well in self._discovery_good.items() if at[0] == name)
+            part.add(cm.DISCOVERY_SUCCESS, float(good), name)
+        rows = {metric: (family.keys, family.values) for metric, family in part.rows.items()}
+        self.page.put(("discovery",), self._labels(), rows)
+
+    def _labels(self) -> PartLabels:
+        root = self.configuration.root
+        return PartLabels(environment=root.environment, region=root.region)
+
+
+def _refuse_fixed_changes(old: Configuration, new: Configuration) -> None:
+    """What a running process cannot change is refused with its remedy, not silently ignored."""
+    fixed = {
+        "http.listen": (old.root.http.listen, new.root.http.listen),
+        "http.tls": (old.root.http.tls, new.root.http.tls),
+        "data_dir": (old.root.data_dir, new.root.data_dir),
+        "environment": (old.root.environment, new.root.environment),
+        "region": (old.root.region, new.root.region),
+    }
+    mistakes = [
+        Mistake(name, "cannot change while the service runs: restart it", str(new.path))
+        for name, (before, after) in fixed.items()
+        if before != after
+    ]
+    if mistakes:
+        raise ConfigError(mistakes)

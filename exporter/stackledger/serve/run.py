@@ -1,0 +1,89 @@
+"""The process: socket, signals, HTTP server, and a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+
+from stackledger.clients.settings import split_address
+from stackledger.clock import Clock
+from stackledger.config import Configuration
+from stackledger.config.root import Http
+from stackledger.errors import ConfigError, Mistake
+from stackledger.serve.app import build
+from stackledger.serve.observer import Observer
+
+_LOG = logging.getLogger(__name__)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without signal handlers of its own: ours also reload and close targets."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+
+async def run(configuration: Configuration, clock: Clock) -> None:
+    """Serve until SIGINT or SIGTERM; SIGHUP reloads. Raises ConfigError when the address cannot be had."""
+    http = configuration.root.http
+    listener = _listen(configuration)
+    observer = Observer(configuration, clock)
+    server = _Server(_uvicorn_settings(http, build(observer)))
+    reloads: set[asyncio.Task[object]] = set()
+
+    def reload() -> None:
+        task: asyncio.Task[object] = asyncio.create_task(observer.reload())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, setattr, server, "should_exit", True)  # noqa: FBT003 - setattr's value
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    await observer.start()
+    _LOG.info("serving", extra={"address": http.listen, "targets": len(observer.targets)})
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        await observer.close()
+        listener.close()
+
+
+def _uvicorn_settings(http: Http, app: object) -> uvicorn.Config:
+    tls = http.tls
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=5,
+        ssl_certfile=str(tls.cert_file) if tls is not None and tls.cert_file else None,
+        ssl_keyfile=str(tls.key_file) if tls is not None and tls.key_file else None,
+        ssl_ca_certs=str(tls.ca_file) if tls is not None and tls.ca_file else None,
+        ssl_cert_reqs=2 if tls is not None and tls.ca_file else 0,
+    )
+
+
+def _listen(configuration: Configuration) -> socket.socket:
+    address = configuration.root.http.listen
+    host, port = split_address(address)
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        message = f"cannot listen on {address}: {error.strerror}; choose another address or stop what is there"
+        raise ConfigError([Mistake("http.listen", message, str(configuration.path))]) from error
+    listener.setblocking(False)  # noqa: FBT003 - the socket's own signature
+    return listener

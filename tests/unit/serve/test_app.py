@@ -1,0 +1,207 @@
+"""The HTTP application without a socket: scopes, formats, reload, probe, runbooks."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi.routing import APIRoute
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
+from prometheus_client.parser import text_string_to_metric_families as prometheus
+
+from stackledger.clock import SystemClock
+from stackledger.config import load
+from stackledger.serve.access import scope_of
+from stackledger.serve.app import build
+from stackledger.serve.observer import Observer
+
+TOKEN = "t0p-s3cret-token"  # noqa: S105 - made up
+PLAIN = "version: 1\n"
+GUARDED = """version: 1
+http:
+  listen: 0.0.0.0:9877
+  tokens:
+    - {name: reader, scopes: [read], token: {file: reader}}
+    - {name: admin, scopes: [read, admin], token: {file: admin}}
+"""
+
+Calls = Callable[[httpx.AsyncClient, Observer], Awaitable[Any]]
+
+
+@pytest.fixture
+def call(tmp_path: Path) -> Callable[[str, Calls], Any]:
+    """Runs calls against the application of a configuration."""
+    (tmp_path / "reader").write_text(TOKEN + "\n")
+    (tmp_path / "admin").write_text(TOKEN + "-admin\n")
+
+    def run(text: str, calls: Calls) -> Any:
+        path = tmp_path / "stackledger.yaml"
+        path.write_text(text)
+
+        async def session() -> Any:
+            observer = Observer(load(path), SystemClock())
+            await observer.start()
+            transport = httpx.ASGITransport(app=build(observer))
+            try:
+                async with httpx.AsyncClient(transport=transport, base_url="http://own") as client:
+                    return await calls(client, observer)
+            finally:
+                await observer.close()
+
+        return asyncio.run(session())
+
+    return run
+
+
+def test_every_route_has_a_scope(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(PLAIN)
+    routes = build(Observer(load(path), SystemClock())).routes
+    assert routes
+    assert [route for route in routes if not isinstance(route, APIRoute) or scope_of(route) is None] == []
+
+
+def test_without_a_token_nothing_opens_where_tokens_are_needed(call: Any) -> None:
+    async def calls(client: httpx.AsyncClient, observer: Observer) -> dict[str, int]:
+        routes = [(route.path.replace("{name}", "CannotSeeTarget"), *route.methods) for route in build(observer).routes]
+        return {path: (await client.request(method, path)).status_code for path, method in routes}
+
+    assert set(call(GUARDED, calls).values()) == {401}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "token", "status"),
+    [
+        ("GET", "/metrics", TOKEN, 200),
+        ("GET", "/metrics", TOKEN + "x", 401),
+        ("GET", "/metrics", TOKEN[:-1], 401),
+        ("GET", "/metrics", "", 401),
+        ("POST", "/-/reload", TOKEN, 403),
+        ("POST", "/-/reload", TOKEN + "-admin", 200),
+    ],
+)
+def test_tokens_open_what_their_scopes_say(call: Any, method: str, path: str, token: str, status: int) -> None:
+    async def calls(client: httpx.AsyncClient, _: Observer) -> httpx.Response:
+        return await client.request(method, path, headers={"authorization": f"Bearer {token}"})
+
+    response = call(GUARDED, calls)
+    assert response.status_code == status
+    assert TOKEN not in response.text
+
+
+def test_a_token_file_that_vanished_opens_nothing(call: Any, tmp_path: Path) -> None:
+    async def calls(client: httpx.AsyncClient, _: Observer) -> int:
+        (tmp_path / "reader").unlink()
+        (tmp_path / "admin").write_text("")
+        answers = [
+            (await client.get("/metrics", headers={"authorization": f"Bearer {shown}"})).status_code
+            for shown in (TOKEN, "", " ")
+        ]
+        return max(answers), min(answers)
+
+    assert call(GUARDED, calls) == (401, 401)
+
+
+def test_reload_needs_a_token_even_on_loopback(call: Any) -> None:
+    async def calls(client: httpx.AsyncClient, _: Observer) -> int:
+        return (await client.post("/-/reload")).status_code
+
+    assert call(PLAIN, calls) == 401
+
+
+def test_the_page_comes_in_the_format_and_encoding_asked_for(call: Any) -> None:
+    async def calls(client: httpx.AsyncClient, _: Observer) -> list[httpx.Response]:
+        accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3"
+        return [
+            await client.get("/metrics", headers={"accept": accept, "accept-encoding": "gzip"}),
+            await client.get("/metrics", headers={"accept": "text/plain", "accept-encoding": "identity"}),
+        ]
+
+    open_metrics, plain = call(PLAIN, calls)
+    assert open_metrics.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+    assert open_metrics.headers["content-encoding"] == "gzip"
+    names = {family.name for family in openmetrics(open_metrics.text)}
+    assert plain.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert "content-encoding" not in plain.headers
+    families = {family.name for family in prometheus(plain.text)}
+    assert {"stackledger_build_info", "process_resident_memory_bytes"} <= families & names
+
+
+def test_a_refused_reload_leaves_everything_as_it_is_and_says_why(call: Any, tmp_path: Path) -> None:
+    text = GUARDED + "integrations: {redis: {interval_seconds: 3600, targets: [{name: a, seeds: ['127.0.0.1:1']}]}}\n"
+
+    async def calls(client: httpx.AsyncClient, observer: Observer) -> tuple[Any, ...]:
+        client.headers["authorization"] = f"Bearer {TOKEN}-admin"
+        before = dict(observer.targets)
+        (tmp_path / "stackledger.yaml").write_text(text.replace("seeds", "sedes"))
+        refused = await client.post("/-/reload")
+        page = (await client.get("/metrics")).text
+        kept = dict(observer.targets) == before
+        (tmp_path / "stackledger.yaml").write_text(text.replace("name: a,", "name: b,"))
+        accepted = await client.post("/-/reload")
+        return refused, page, kept, accepted, (await client.get("/metrics")).text
+
+    refused, page, kept, accepted, after = call(text, calls)
+    assert refused.status_code == 400
+    said = json.dumps(refused.json()["mistakes"])
+    assert "did you mean 'seeds'" in said
+    assert "is required" in said
+    assert 'stackledger_config_last_reload_successful{environment="production"} 0.0' in page
+    assert 'stackledger_config_last_reload_mistakes{environment="production"} 2' in page
+    assert kept
+    assert accepted.json() == {"accepted": True, "targets": ["redis/b"]}
+    assert 'stackledger_config_last_reload_successful{environment="production"} 1.0' in after
+
+
+def test_what_a_running_service_cannot_change_is_refused(call: Any, tmp_path: Path) -> None:
+    async def calls(client: httpx.AsyncClient, _: Observer) -> httpx.Response:
+        (tmp_path / "stackledger.yaml").write_text(GUARDED.replace("9877", "9878"))
+        return await client.post("/-/reload", headers={"authorization": f"Bearer {TOKEN}-admin"})
+
+    answer = call(GUARDED, calls)
+    assert answer.status_code == 400
+    assert "http.listen: cannot change while the service runs: restart it" in answer.text
+
+
+def test_a_probe_only_target_is_read_when_asked_for_and_is_not_on_the_page(call: Any) -> None:
+    text = "version: 1\nintegrations: {redis: {targets: [{name: a, seeds: ['127.0.0.1:1'], probe_only: true}]}}\n"
+
+    async def calls(client: httpx.AsyncClient, _: Observer) -> tuple[httpx.Response, ...]:
+        probed = await client.get("/probe", params={"target": "redis/a"})
+        return probed, await client.get("/metrics"), await client.get("/probe", params={"target": "redis/b"})
+
+    probed, page, unknown = call(text, calls)
+    assert 'stackledger_scrape_success{cluster="a",environment="production",integration="redis"' in probed.text
+    assert "stackledger_scrape_success" not in page.text
+    assert unknown.status_code == 404
+    assert "redis/a" in unknown.text
+
+
+def test_runbooks_are_pages_and_paths_do_not_escape(call: Any) -> None:
+    async def calls(client: httpx.AsyncClient, _: Observer) -> list[httpx.Response]:
+        names = ("CannotSeeTarget", "CannotSeeTarget.md", "..%2F..%2Fsecrets", "None")
+        return [await client.get("/runbooks")] + [await client.get(f"/runbooks/{name}") for name in names]
+
+    listed, page, with_suffix, escaped, none = call(PLAIN, calls)
+    assert "CannotSeeTarget" in listed.text
+    assert "<h2>CannotSeeTarget</h2>" in page.text
+    assert with_suffix.text == page.text
+    assert (escaped.status_code, none.status_code) == (404, 404)
+
+
+def test_the_first_page_tells_what_is_wrong_with_a_target(call: Any) -> None:
+    text = "version: 1\nintegrations: {redis: {targets: [{name: cart, seeds: ['127.0.0.1:1']}]}}\n"
+
+    async def calls(client: httpx.AsyncClient, observer: Observer) -> str:
+        async with asyncio.timeout(20):
+            while not any(status.runs for status in observer.statuses):
+                await asyncio.sleep(0.05)
+        return (await client.get("/")).text
+
+    page = call(text, calls)
+    assert "redis / cart" in page
+    assert "not visible" in page
+    assert "connect" in page
