@@ -49,8 +49,7 @@ bench: $(STAMP)
 
 faults: $(STAMP)
 	@$(BIN)/python -m lab.install --for demo
-	@for fault in redis-master replica-stalled consumer-stopped; do \
-		$(BIN)/python -m lab.demo --fault $$fault --bounded || exit 1; done
+	@exec $(BIN)/python -m lab.demo --fault all --bounded
 
 torture: $(STAMP)
 	@$(BIN)/python -m lab.install --for test
