@@ -14,11 +14,12 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Self
 
@@ -87,11 +88,13 @@ class Process:
 
     def start(self) -> Self:
         """Start the program; on any failure or interrupt nothing keeps running."""
-        spawned = _starter().submit(self._spawn)
+        spawned: Future[None] = Future()
         try:
+            _starter().run(self._spawn, spawned)
             spawned.result()
         except BaseException:
-            spawned.exception()  # an interrupt may come while the other thread is still starting it
+            if not spawned.cancel():
+                spawned.exception()  # an interrupt may come while the other thread is still starting it
             self.kill()
             raise
         return self
@@ -224,10 +227,36 @@ def wait_until(
         time.sleep(_POLL_SECONDS)
 
 
+class _Starter:
+    """One thread starts every process: the kernel's death signal follows the starting thread, and this one lives on.
+
+    A daemon, unlike the threads of an executor: an interrupt while it is being created must not keep us from ending.
+    """
+
+    def __init__(self) -> None:
+        self._jobs: SimpleQueue[tuple[Callable[[], None], Future[None]]] = SimpleQueue()
+        threading.Thread(target=self._work, name="lab-starter", daemon=True).start()
+
+    def run(self, job: Callable[[], None], done: Future[None]) -> None:
+        """Have the job done, unless `done` is cancelled before its turn; its end is `done`'s."""
+        self._jobs.put((job, done))
+
+    def _work(self) -> None:
+        while True:
+            job, done = self._jobs.get()
+            if not done.set_running_or_notify_cancel():
+                continue
+            try:
+                job()
+            except BaseException as error:
+                done.set_exception(error)
+            else:
+                done.set_result(None)
+
+
 @cache
-def _starter() -> ThreadPoolExecutor:
-    """One thread starts every process: the kernel's death signal follows the starting thread, and this one lives on."""
-    return ThreadPoolExecutor(1, thread_name_prefix="lab-starter")
+def _starter() -> _Starter:
+    return _Starter()
 
 
 def _bound_to_us() -> list[str]:

@@ -10,12 +10,14 @@ import pwd
 import re
 import shutil
 import tempfile
+import time
 from pathlib import Path
 from typing import TypedDict
 
 from lab.procfs import start_ticks
 
 _PREFIX = "stackledger-lab-"
+_REMOVE_SECONDS = 5.0
 _NAME = re.compile(rf"{_PREFIX}(\d+)-(\d+)-")
 
 
@@ -44,8 +46,15 @@ def give(path: Path, user: str | None) -> None:
 
 
 def remove(path: Path) -> None:
-    """Delete the folder and all in it; what is already gone is fine."""
-    shutil.rmtree(path, ignore_errors=True)
+    """Delete the folder and all in it; what is already gone is fine.
+
+    Again for a few seconds: the children of a program that was cut off, as of initdb, may write a last file.
+    """
+    deadline = time.monotonic() + _REMOVE_SECONDS
+    while path.exists() and time.monotonic() < deadline:
+        shutil.rmtree(path, ignore_errors=True)
+        if path.exists():
+            time.sleep(0.05)
 
 
 def unprivileged_user(*preferred: str) -> str | None:
