@@ -18,6 +18,7 @@ from tests.integration.postgres.reading import of_cluster, opened, run, samples,
 pytestmark = pytest.mark.real("postgres")
 
 Start = Callable[[AbstractContextManager[Any]], Any]
+WRITABLE = "stackledger_postgres_writable_nodes"
 WRONG = "wrong-password-of-the-test"
 
 
@@ -126,6 +127,44 @@ def test_a_wrong_password_is_told_without_showing_it(postgres_cluster: PostgresC
             # A server that refuses us may well be the primary: nobody knows that there is none.
             assert of_cluster(snapshot, "stackledger_postgres_writable_nodes") is None
             assert open_files() <= before
+
+    run(scenario())
+
+
+def test_a_primary_that_is_frozen_is_unknown_until_its_standby_has_lost_it(start: Start, tmp_path: Path) -> None:
+    cluster: PostgresCluster = start(PostgresCluster(standbys=1, settings={"wal_receiver_timeout": "5s"}))
+    primary, standby = cluster.nodes
+
+    async def scenario() -> None:
+        async with opened(target(cluster, tmp_path), seconds=1.5) as source:
+            await sweep_until(source, lambda s: s.complete)
+            cluster.freeze(primary)
+            try:
+                first = await source.sweep("fast")
+                assert isinstance(first.failed[primary.address], ReadTimeoutError)
+                assert of_cluster(first, WRITABLE) is None
+                gone = await sweep_until(source, lambda s: of_cluster(s, WRITABLE) == 0, seconds=30)
+                assert gone.failed.keys() == {primary.address}
+                cluster.freeze(standby)
+                blind = await sweep_until(source, lambda s: len(s.failed) == 2)
+                assert of_cluster(blind, WRITABLE) is None
+            finally:
+                cluster.thaw(standby)
+                cluster.thaw(primary)
+
+    run(scenario())
+
+
+def test_a_cluster_that_is_stopped_takes_no_writes(start: Start, tmp_path: Path) -> None:
+    cluster: PostgresCluster = start(PostgresCluster(standbys=1))
+
+    async def scenario() -> None:
+        async with opened(target(cluster, tmp_path)) as source:
+            await sweep_until(source, lambda s: s.complete)
+            for node in reversed(cluster.nodes):
+                cluster.shut_down(node)
+            stopped = await sweep_until(source, lambda s: len(s.failed) == 2 and of_cluster(s, WRITABLE) is not None)
+            assert of_cluster(stopped, WRITABLE) == 0
 
     run(scenario())
 

@@ -17,256 +17,278 @@ from stackledger.promql import above, below, equals, select
 
 _UP_1: Final = 'stackledger_kafka_broker_up{cluster="orders",instance="10.0.0.1:9092"}'
 _UP_2: Final = 'stackledger_kafka_broker_up{cluster="orders",instance="10.0.0.2:9092"}'
+_PLACE: Final = ',instance="10.0.0.1:9092",log_dir="/var/lib/kafka"'
+_IN_DIR: Final = {"cluster": "orders", "instance": "10.0.0.1:9092", "log_dir": "/var/lib/kafka"}
 
 
 def alerts() -> tuple[AlertRule, ...]:
     """Every alert of the integration."""
-    return (*_availability(), *_safety(), *_quorum(), *_resources(), *consumer_alerts())
+    return (
+        _unreachable(),
+        _broker_down(),
+        _offline_partitions(),
+        _under_min_isr(),
+        _under_replicated(),
+        _offsets_stale(),
+        _no_controller(),
+        _quorum_member_behind(),
+        _disk_almost_full(),
+        _log_dir_failed(),
+        *consumer_alerts(),
+    )
 
 
 def _one(metric: str, labels: str = "") -> str:
     return f'stackledger_kafka_{metric}{{cluster="orders"{labels}}}'
 
 
-def _availability() -> tuple[AlertRule, ...]:
-    return (
-        AlertRule(
-            name="KafkaUnreachable",
-            condition=equals(select(m.UP).max(Cluster), 0),
-            hold="1m",
-            severity=Severity.PAGE,
-            summary="Kafka {{ $labels.cluster }}: no broker answers",
-            description="None of the brokers that we know can be read. Either Kafka is down as a whole, or cannot be"
-            " reached from here. Check one broker's process and log, then the network between us.",
-            panel=dashboard.BROKERS_UP,
-            tests=(
-                RuleTest(
-                    title="both brokers go",
-                    series={_UP_1: "1x4 0x20", _UP_2: "1x4 0x20"},
-                    expect=(Silent("1m30s"), Fires("3m", ({"cluster": "orders"},))),
-                ),
-                RuleTest(title="one of two goes", series={_UP_1: "1x30", _UP_2: "0x30"}, expect=(Silent("5m"),)),
+def _unreachable() -> AlertRule:
+    return AlertRule(
+        name="KafkaUnreachable",
+        condition=equals(select(m.UP).max(Cluster), 0),
+        hold="1m",
+        severity=Severity.PAGE,
+        summary="Kafka {{ $labels.cluster }}: no broker answers",
+        description="None of the brokers that we know can be read. Either Kafka is down as a whole, or cannot be"
+        " reached from here. Check one broker's process and log, then the network between us.",
+        panel=dashboard.BROKERS_UP,
+        tests=(
+            RuleTest(
+                title="both brokers go",
+                series={_UP_1: "1x4 0x20", _UP_2: "1x4 0x20"},
+                expect=(Silent("1m30s"), Fires("3m", ({"cluster": "orders"},))),
             ),
-            inhibits=("KafkaBrokerDown", "KafkaOffsetsStale"),
+            RuleTest(title="one of two goes", series={_UP_1: "1x30", _UP_2: "0x30"}, expect=(Silent("5m"),)),
         ),
-        AlertRule(
-            name="KafkaBrokerDown",
-            condition=equals(select(m.UP), 0),
-            hold="1m",
-            severity=Severity.TICKET,
-            summary="Kafka {{ $labels.cluster }}: broker {{ $labels.instance }} is down",
-            description="The broker cannot be read: its process ended, it hangs, or the network is cut. Its replicas"
-            " are missing elsewhere, so the next loss may stop writers. Read its log and start it again.",
-            panel=dashboard.UP_BY_BROKER,
-            tests=(
-                RuleTest(
-                    title="a broker dies and comes back",
-                    series={_UP_1: "1x80", _UP_2: "1x4 0x20 1x50"},
-                    expect=(
-                        Silent("1m30s"),
-                        Fires("3m", ({"cluster": "orders", "instance": "10.0.0.2:9092"},)),
-                        Silent("8m"),
-                    ),
-                ),
-            ),
-        ),
-        AlertRule(
-            name="KafkaOfflinePartitions",
-            condition=above(select(m.OFFLINE), 0),
-            hold="1m",
-            severity=Severity.PAGE,
-            summary="Kafka {{ $labels.cluster }}: {{ $value }} partitions have no leader",
-            description="Nobody can read or write these partitions. Every broker that holds a replica in sync is away:"
-            " bring one of them back. The board lists the topics.",
-            panel=dashboard.OFFLINE,
-            tests=(
-                RuleTest(
-                    title="a topic with one replica loses its broker",
-                    series={_one("offline_partitions"): "0x4 2x30"},
-                    expect=(Silent("1m30s"), Fires("3m", ({"cluster": "orders"},))),
-                ),
-                RuleTest(
-                    title="a leader moves within seconds",
-                    series={_one("offline_partitions"): "0x4 2x2 0x30"},
-                    expect=(Silent("2m"), Silent("4m")),
-                ),
-            ),
-            inhibits=("KafkaUnderReplicated",),
-        ),
-        AlertRule(
-            name="KafkaUnderMinIsr",
-            condition=above(select(m.UNDER_MIN_ISR), 0),
-            hold="1m",
-            severity=Severity.PAGE,
-            summary="Kafka {{ $labels.cluster }}: {{ $value }} partitions refuse writers (under min ISR)",
-            description="Fewer replicas are in sync than min.insync.replicas, so producers with acks=all get"
-            " NOT_ENOUGH_REPLICAS. Bring back the brokers that are down; else look for slow disks of followers.",
-            panel=dashboard.UNDER_MIN_ISR,
-            tests=(
-                RuleTest(
-                    title="two of three replicas are gone",
-                    series={_one("under_min_isr_partitions"): "0x4 6x30"},
-                    expect=(Silent("1m30s"), Fires("3m", ({"cluster": "orders"},))),
-                ),
-                RuleTest(
-                    title="one of three replicas is gone",
-                    series={
-                        _one("under_min_isr_partitions"): "0x40",
-                        _one("at_min_isr_partitions"): "0x4 6x30",
-                    },
-                    expect=(Silent("5m"),),
-                ),
-            ),
-            inhibits=("KafkaUnderReplicated",),
-        ),
+        inhibits=("KafkaBrokerDown", "KafkaOffsetsStale"),
     )
 
 
-def _safety() -> tuple[AlertRule, ...]:
-    return (
-        AlertRule(
-            name="KafkaUnderReplicated",
-            condition=above(select(m.UNDER_REPLICATED), 0),
-            hold="10m",
-            severity=Severity.TICKET,
-            summary="Kafka {{ $labels.cluster }}: {{ $value }} partitions lack a replica for 10 minutes",
-            description="Writers go on, with less safety than configured. A restart heals within minutes; this lasts"
-            " longer: a broker is down, or its disk or network cannot keep up.",
-            panel=dashboard.REPLICATION,
-            tests=(
-                RuleTest(
-                    title="a broker stays away",
-                    series={_one("under_replicated_partitions"): "0x4 10x60"},
-                    expect=(Silent("9m"), Fires("13m", ({"cluster": "orders"},))),
-                ),
-                RuleTest(
-                    title="a restart",
-                    series={_one("under_replicated_partitions"): "0x4 10x16 0x40"},
-                    expect=(Silent("5m"), Silent("13m")),
-                ),
-            ),
-        ),
-        AlertRule(
-            name="KafkaOffsetsStale",
-            condition=below(select(m.OFFSETS_COMPLETENESS), 1),
-            hold="10m",
-            severity=Severity.TICKET,
-            summary="Kafka {{ $labels.cluster }}: only {{ $value | humanizePercentage }} of the offsets are fresh",
-            description="For the other partitions the last good offsets are shown: their lag and throughput stand still"
-            " on the boards, whatever happens. See which broker is silent, or which right is missing.",
-            panel=dashboard.COMPLETENESS,
-            tests=(
-                RuleTest(
-                    title="a third of the partitions is silent",
-                    series={_one("offsets_completeness_ratio"): "1x4 0.67x60"},
-                    expect=(Silent("9m"), Fires("13m", ({"cluster": "orders"},))),
-                ),
-                RuleTest(
-                    title="for the minutes of a restart",
-                    series={_one("offsets_completeness_ratio"): "1x4 0.67x12 1x40"},
-                    expect=(Silent("12m"),),
+def _broker_down() -> AlertRule:
+    return AlertRule(
+        name="KafkaBrokerDown",
+        condition=equals(select(m.UP), 0),
+        hold="1m",
+        severity=Severity.TICKET,
+        summary="Kafka {{ $labels.cluster }}: broker {{ $labels.instance }} is down",
+        description="The broker cannot be read: its process ended, it hangs, or the network is cut. Its replicas"
+        " are missing elsewhere, so the next loss may stop writers. Read its log and start it again.",
+        panel=dashboard.UP_BY_BROKER,
+        tests=(
+            RuleTest(
+                title="a broker dies and comes back",
+                series={_UP_1: "1x80", _UP_2: "1x4 0x20 1x50"},
+                expect=(
+                    Silent("1m30s"),
+                    Fires("3m", ({"cluster": "orders", "instance": "10.0.0.2:9092"},)),
+                    Silent("8m"),
                 ),
             ),
         ),
     )
 
 
-def _quorum() -> tuple[AlertRule, ...]:
+def _offline_partitions() -> AlertRule:
+    return AlertRule(
+        name="KafkaOfflinePartitions",
+        condition=above(select(m.OFFLINE), 0),
+        hold="1m",
+        severity=Severity.PAGE,
+        summary="Kafka {{ $labels.cluster }}: {{ $value }} partitions have no leader",
+        description="Nobody can read or write these partitions. Every broker that holds a replica in sync is away:"
+        " bring one of them back. The board lists the topics.",
+        panel=dashboard.OFFLINE,
+        tests=(
+            RuleTest(
+                title="a topic with one replica loses its broker",
+                series={_one("offline_partitions"): "0x4 2x30"},
+                expect=(Silent("1m30s"), Fires("3m", ({"cluster": "orders"},))),
+            ),
+            RuleTest(
+                title="a leader moves within seconds",
+                series={_one("offline_partitions"): "0x4 2x2 0x30"},
+                expect=(Silent("2m"), Silent("4m")),
+            ),
+        ),
+        inhibits=("KafkaUnderReplicated",),
+    )
+
+
+def _under_min_isr() -> AlertRule:
+    return AlertRule(
+        name="KafkaUnderMinIsr",
+        condition=above(select(m.UNDER_MIN_ISR), 0),
+        hold="1m",
+        severity=Severity.PAGE,
+        summary="Kafka {{ $labels.cluster }}: {{ $value }} partitions refuse writers (under min ISR)",
+        description="Fewer replicas are in sync than min.insync.replicas, so producers with acks=all get"
+        " NOT_ENOUGH_REPLICAS. Bring back the brokers that are down; else look for slow disks of followers.",
+        panel=dashboard.UNDER_MIN_ISR,
+        tests=(
+            RuleTest(
+                title="two of three replicas are gone",
+                series={_one("under_min_isr_partitions"): "0x4 6x30"},
+                expect=(Silent("1m30s"), Fires("3m", ({"cluster": "orders"},))),
+            ),
+            RuleTest(
+                title="one of three replicas is gone",
+                series={
+                    _one("under_min_isr_partitions"): "0x40",
+                    _one("at_min_isr_partitions"): "0x4 6x30",
+                },
+                expect=(Silent("5m"),),
+            ),
+        ),
+        inhibits=("KafkaUnderReplicated",),
+    )
+
+
+def _under_replicated() -> AlertRule:
+    return AlertRule(
+        name="KafkaUnderReplicated",
+        condition=above(select(m.UNDER_REPLICATED), 0),
+        hold="10m",
+        severity=Severity.TICKET,
+        summary="Kafka {{ $labels.cluster }}: {{ $value }} partitions lack a replica for 10 minutes",
+        description="Writers go on, with less safety than configured. A restart heals within minutes; this lasts"
+        " longer: a broker is down, or its disk or network cannot keep up.",
+        panel=dashboard.REPLICATION,
+        tests=(
+            RuleTest(
+                title="a broker stays away",
+                series={_one("under_replicated_partitions"): "0x4 10x60"},
+                expect=(Silent("9m"), Fires("13m", ({"cluster": "orders"},))),
+            ),
+            RuleTest(
+                title="a restart",
+                series={_one("under_replicated_partitions"): "0x4 10x16 0x40"},
+                expect=(Silent("5m"), Silent("13m")),
+            ),
+        ),
+    )
+
+
+def _offsets_stale() -> AlertRule:
+    return AlertRule(
+        name="KafkaOffsetsStale",
+        condition=below(select(m.OFFSETS_COMPLETENESS), 1),
+        hold="10m",
+        severity=Severity.TICKET,
+        summary="Kafka {{ $labels.cluster }}: only {{ $value | humanizePercentage }} of the offsets are fresh",
+        description="For the other partitions the last good offsets are shown: their lag and throughput stand still"
+        " on the boards, whatever happens. See which broker is silent, or which right is missing.",
+        panel=dashboard.COMPLETENESS,
+        tests=(
+            RuleTest(
+                title="a third of the partitions is silent",
+                series={_one("offsets_completeness_ratio"): "1x4 0.67x60"},
+                expect=(Silent("9m"), Fires("13m", ({"cluster": "orders"},))),
+            ),
+            RuleTest(
+                title="for the minutes of a restart",
+                series={_one("offsets_completeness_ratio"): "1x4 0.67x12 1x40"},
+                expect=(Silent("12m"),),
+            ),
+        ),
+    )
+
+
+def _no_controller() -> AlertRule:
+    return AlertRule(
+        name="KafkaNoController",
+        condition=equals(select(m.QUORUM_HAS_LEADER), 0),
+        hold="1m",
+        severity=Severity.PAGE,
+        summary="Kafka {{ $labels.cluster }}: no active controller",
+        description="The brokers find no controller: leaders cannot move, brokers cannot come back, topics cannot"
+        " be made. A majority of the voters must be alive and reach each other: start them.",
+        panel=dashboard.CONTROLLER,
+        tests=(
+            RuleTest(
+                title="the majority of the voters is gone",
+                series={_one("quorum_has_leader"): "1x4 0x30"},
+                expect=(Silent("1m30s"), Fires("3m", ({"cluster": "orders"},))),
+            ),
+            RuleTest(
+                title="an election",
+                series={_one("quorum_has_leader"): "1x4 0x1 1x30"},
+                expect=(Silent("2m"), Silent("4m")),
+            ),
+        ),
+    )
+
+
+def _quorum_member_behind() -> AlertRule:
     age = select(m.QUORUM_CAUGHT_UP_AGE, Role.eq("voter")).max(Cluster, ReplicaId)
-    return (
-        AlertRule(
-            name="KafkaNoController",
-            condition=equals(select(m.QUORUM_HAS_LEADER), 0),
-            hold="1m",
-            severity=Severity.PAGE,
-            summary="Kafka {{ $labels.cluster }}: no active controller",
-            description="The brokers find no controller: leaders cannot move, brokers cannot come back, topics cannot"
-            " be made. A majority of the voters must be alive and reach each other: start them.",
-            panel=dashboard.CONTROLLER,
-            tests=(
-                RuleTest(
-                    title="the majority of the voters is gone",
-                    series={_one("quorum_has_leader"): "1x4 0x30"},
-                    expect=(Silent("1m30s"), Fires("3m", ({"cluster": "orders"},))),
-                ),
-                RuleTest(
-                    title="an election",
-                    series={_one("quorum_has_leader"): "1x4 0x1 1x30"},
-                    expect=(Silent("2m"), Silent("4m")),
-                ),
-            ),
-        ),
-        AlertRule(
-            name="KafkaQuorumMemberBehind",
-            condition=above(age, 60),
-            hold="5m",
-            severity=Severity.TICKET,
-            summary="{{ $labels.cluster }}: voter {{ $labels.replica_id }} is behind by {{ $value | humanizeDuration }}",
-            description="The voter is dead or cut off from the controller. With a majority of such voters the cluster"
-            " loses its controller. Look at that node's process, disk and network.",
-            panel=dashboard.QUORUM_AGE,
-            tests=(
-                RuleTest(
-                    title="a voter stops",
-                    series={
-                        _one("quorum_replica_caught_up_age_seconds", ',replica_id="2",role="voter"'): "0.4x4 0+15x40",
-                        _one("quorum_replica_caught_up_age_seconds", ',replica_id="3",role="voter"'): "0.4x44",
-                    },
-                    expect=(Silent("5m"), Fires("8m", ({"cluster": "orders", "replica_id": "2"},))),
-                ),
+    return AlertRule(
+        name="KafkaQuorumMemberBehind",
+        condition=above(age, 60),
+        hold="5m",
+        severity=Severity.TICKET,
+        summary="{{ $labels.cluster }}: voter {{ $labels.replica_id }} lags by {{ $value | humanizeDuration }}",
+        description="The voter is dead or cut off from the controller. With a majority of such voters the cluster"
+        " loses its controller. Look at that node's process, disk and network.",
+        panel=dashboard.QUORUM_AGE,
+        tests=(
+            RuleTest(
+                title="a voter stops",
+                series={
+                    _one("quorum_replica_caught_up_age_seconds", ',replica_id="2",role="voter"'): "0.4x4 0+15x40",
+                    _one("quorum_replica_caught_up_age_seconds", ',replica_id="3",role="voter"'): "0.4x44",
+                },
+                expect=(Silent("5m"), Fires("8m", ({"cluster": "orders", "replica_id": "2"},))),
             ),
         ),
     )
 
 
-def _resources() -> tuple[AlertRule, ...]:
+def _disk_almost_full() -> AlertRule:
     free = (select(m.LOG_DIR_USABLE) / select(m.LOG_DIR_CAPACITY)).min(Cluster, Instance, LogDir)
-    place = ',instance="10.0.0.1:9092",log_dir="/var/lib/kafka"'
-    labels = {"cluster": "orders", "instance": "10.0.0.1:9092", "log_dir": "/var/lib/kafka"}
-    return (
-        AlertRule(
-            name="KafkaDiskAlmostFull",
-            condition=below(free, 0.1),
-            hold="5m",
-            severity=Severity.TICKET,
-            summary="Kafka {{ $labels.cluster }}: {{ $labels.instance }} has {{ $value | humanizePercentage }} free",
-            description="A broker whose volume fills up stops with all its replicas. Shorten the retention of the"
-            " largest topic, add space, or move partitions to another broker.",
-            panel=dashboard.DISK_USABLE,
-            tests=(
-                RuleTest(
-                    title="8 of 100 GB are left",
-                    series={
-                        _one("log_dir_usable_bytes", place): "8e9x40",
-                        _one("log_dir_volume_bytes", place): "100e9x40",
-                    },
-                    expect=(Silent("4m"), Fires("8m", (labels,))),
-                ),
-                RuleTest(
-                    title="30 of 100 GB are left",
-                    series={
-                        _one("log_dir_usable_bytes", place): "30e9x40",
-                        _one("log_dir_volume_bytes", place): "100e9x40",
-                    },
-                    expect=(Silent("8m"),),
-                ),
+    return AlertRule(
+        name="KafkaDiskAlmostFull",
+        condition=below(free, 0.1),
+        hold="5m",
+        severity=Severity.TICKET,
+        summary="Kafka {{ $labels.cluster }}: {{ $labels.instance }} has {{ $value | humanizePercentage }} free",
+        description="A broker whose volume fills up stops with all its replicas. Shorten the retention of the"
+        " largest topic, add space, or move partitions to another broker.",
+        panel=dashboard.DISK_USABLE,
+        tests=(
+            RuleTest(
+                title="8 of 100 GB are left",
+                series={
+                    _one("log_dir_usable_bytes", _PLACE): "8e9x40",
+                    _one("log_dir_volume_bytes", _PLACE): "100e9x40",
+                },
+                expect=(Silent("4m"), Fires("8m", (_IN_DIR,))),
+            ),
+            RuleTest(
+                title="30 of 100 GB are left",
+                series={
+                    _one("log_dir_usable_bytes", _PLACE): "30e9x40",
+                    _one("log_dir_volume_bytes", _PLACE): "100e9x40",
+                },
+                expect=(Silent("8m"),),
             ),
         ),
-        AlertRule(
-            name="KafkaLogDirFailed",
-            condition=equals(select(m.LOG_DIR_FAILED), 1),
-            hold="1m",
-            severity=Severity.TICKET,
-            summary="Kafka {{ $labels.cluster }}: {{ $labels.instance }} lost {{ $labels.log_dir }}",
-            description="The broker met a disk error and gave the directory up. Its replicas there are offline; others"
-            " serve them. Replace the disk and restart the broker.",
-            panel=dashboard.LOG_DIR_FAILED,
-            tests=(
-                RuleTest(
-                    title="a disk error",
-                    series={_one("log_dir_failed", place): "0x4 1x20"},
-                    expect=(Silent("1m30s"), Fires("4m", (labels,))),
-                ),
+    )
+
+
+def _log_dir_failed() -> AlertRule:
+    return AlertRule(
+        name="KafkaLogDirFailed",
+        condition=equals(select(m.LOG_DIR_FAILED), 1),
+        hold="1m",
+        severity=Severity.TICKET,
+        summary="Kafka {{ $labels.cluster }}: {{ $labels.instance }} lost {{ $labels.log_dir }}",
+        description="The broker met a disk error and gave the directory up. Its replicas there are offline; others"
+        " serve them. Replace the disk and restart the broker.",
+        panel=dashboard.LOG_DIR_FAILED,
+        tests=(
+            RuleTest(
+                title="a disk error",
+                series={_one("log_dir_failed", _PLACE): "0x4 1x20"},
+                expect=(Silent("1m30s"), Fires("4m", (_IN_DIR,))),
             ),
         ),
     )

@@ -15,6 +15,7 @@ def options(settings: KafkaTarget, clock: Clock, traffic: Traffic) -> Options:
     security = Security(
         tls=settings.tls.context() if settings.tls is not None else None,
         sasl=_credentials(settings.sasl) if settings.sasl is not None else None,
+        server_name=settings.tls.server_name if settings.tls is not None else None,
     )
     return Options(clock, security, traffic=traffic)
 

@@ -14,7 +14,7 @@ from psycopg import pq, waiting
 from psycopg.abc import PQGenConn
 from psycopg.conninfo import make_conninfo
 
-from stackledger.clients.settings import split_address
+from stackledger.clients.settings import Tls, split_address
 from stackledger.errors import ConnectError
 from stackledger.integrations.postgres import failure
 from stackledger.integrations.postgres.config import PostgresTarget
@@ -69,16 +69,16 @@ def _parameters(settings: PostgresTarget) -> dict[str, Any]:
         "dbname": settings.dbname,
         "application_name": "stackledger",
         "client_encoding": "UTF8",
-        "sslmode": settings.sslmode,
+        "sslmode": settings.effective_sslmode,
         "gssencmode": "disable",
     }
     if settings.password is not None:
         found["password"] = settings.password.read()
-    if settings.tls is not None:
-        files = {
-            "sslrootcert": settings.tls.ca_file,
-            "sslcert": settings.tls.cert_file,
-            "sslkey": settings.tls.key_file,
-        }
-        found |= {key: str(path) for key, path in files.items() if path is not None}
-    return found
+    return found if settings.tls is None else found | _certificates(settings.tls)
+
+
+def _certificates(tls: Tls) -> dict[str, str]:
+    """What to trust and what to show. libpq checks against the authority even under `require` if it is given one."""
+    found = {"sslrootcert": str(tls.ca_file or "system")} if tls.verify else {}
+    files = {"sslcert": tls.cert_file, "sslkey": tls.key_file}
+    return found | {key: str(path) for key, path in files.items() if path is not None}

@@ -6,6 +6,11 @@ from typing import Final
 
 from stackledger.errors import AuthError, ConnectError, ProtocolError, ReadTimeoutError, TargetError
 
+
+class NotServingError(ConnectError):
+    """The server's machine, or the server itself, says that it serves nobody now: it cannot be taking writes."""
+
+
 _GRANT = "give the role pg_monitor (grants/monitor.sql)"
 
 # libpq tells no SQLSTATE for a connection that was never made, so its words decide. First match wins.
@@ -25,8 +30,18 @@ _CONNECT: Final[tuple[tuple[str, type[TargetError], str], ...]] = (
     ("is not permitted to log in", AuthError, "the role has no LOGIN; see grants/monitor.sql"),
     ("permission denied for database", AuthError, "grant CONNECT on the database to the role"),
     ("role ", AuthError, "the role may not exist; see grants/monitor.sql"),
+    # Before "database ", which these contain too.
+    ("starting up", NotServingError, "the server is starting; wait"),
+    ("shutting down", NotServingError, "the server is stopping"),
+    ("not yet accepting connections", NotServingError, "the server is recovering; wait"),
+    ("in recovery mode", NotServingError, "the server crashed and recovers; wait and read its log"),
+    ("private key file", AuthError, "our key is missing or others may read it; see `tls.key_file` and its mode"),
     ("certificate", ConnectError, "TLS was refused; compare `tls` and `sslmode` with the server's certificate"),
-    ("server does not support SSL", ConnectError, "the server has no TLS; set sslmode to prefer or disable"),
+    (
+        "server does not support SSL",
+        ConnectError,
+        "the server has no TLS; switch it on there, or do without `tls` and `sslmode`",
+    ),
     ("invalid response to SSL", ProtocolError, "this is not PostgreSQL; check the port"),
     ("expected authentication request", ProtocolError, "this is not PostgreSQL; check the port"),
     ("received invalid", ProtocolError, "this is not PostgreSQL; check the port"),
@@ -34,12 +49,12 @@ _CONNECT: Final[tuple[tuple[str, type[TargetError], str], ...]] = (
     ("database ", ConnectError, "the database may not exist; check `dbname`"),
     ("too many clients", ConnectError, "no connection slot is free; raise max_connections or use a pooler"),
     ("remaining connection slots", ConnectError, "only slots for superusers are free; raise max_connections"),
-    ("starting up", ConnectError, "the server is starting; wait"),
-    ("shutting down", ConnectError, "the server is stopping"),
-    ("not yet accepting connections", ConnectError, "the server is recovering; wait"),
+    # Before a refusal: of a name with several addresses, one that hangs may be where the server lives.
+    ("timed out", ReadTimeoutError, "no answer in time; the host or the server hangs"),
+    ("No route to host", ConnectError, "the host cannot be reached; check it and the network"),
     (
         "Connection refused",
-        ConnectError,
+        NotServingError,
         "connection refused: nothing listens there; start PostgreSQL or correct the address",
     ),
     ("timeout expired", ReadTimeoutError, "no answer in time; the host or the server hangs"),
@@ -60,8 +75,8 @@ _STATES: Final[dict[str, tuple[type[TargetError], str]]] = {
     "57014": (ReadTimeoutError, "cancelled by statement_timeout; the server is overloaded or the query too heavy"),
     "55P03": (ReadTimeoutError, "a lock was not given in time; somebody holds ACCESS EXCLUSIVE on a table"),
     "57P01": (ConnectError, "an administrator ended the connection"),
-    "57P02": (ConnectError, "the server crashed and restarts"),
-    "57P03": (ConnectError, "the server accepts no connections now"),
+    "57P02": (NotServingError, "the server crashed and restarts"),
+    "57P03": (NotServingError, "the server accepts no connections now"),
 }
 
 

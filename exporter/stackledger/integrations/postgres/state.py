@@ -16,7 +16,10 @@ class Track(msgspec.Struct):
 
 
 class StandbyMemory(msgspec.Struct):
-    """A standby as it was last seen. `moved_at` is when it was last seen level, receiving, or newly behind."""
+    """A standby as it was last seen. `moved_at` is when it was last seen level, receiving, or newly behind.
+
+    `fed` is whether it had a stream when the primary was last read.
+    """
 
     received: int
     replayed: int
@@ -25,6 +28,7 @@ class StandbyMemory(msgspec.Struct):
     seen_at: float
     moved_at: float
     level: bool
+    fed: bool = False
 
 
 class PostgresState(State):

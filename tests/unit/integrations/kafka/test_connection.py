@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import struct
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lab import programs
+from lab.tls import Certificates
 from stackledger.clock import SystemClock
 from stackledger.errors import ConnectError, ProtocolError, ReadTimeoutError, TargetError
+from stackledger.integrations.kafka.config import KafkaTarget
+from stackledger.integrations.kafka.connect import options as options_of
 from stackledger.integrations.kafka.wire.cluster import Cluster, ClusterLimits
 from stackledger.integrations.kafka.wire.codec import Writer
-from stackledger.integrations.kafka.wire.connection import MAX_ABANDONED, Address, Connection, Options
+from stackledger.integrations.kafka.wire.connection import MAX_ABANDONED, Address, Connection, Options, Traffic
 from stackledger.integrations.kafka.wire.messages.cluster import MetadataRequest
 from stackledger.integrations.kafka.wire.messages.groups import ListGroupsRequest
 from stackledger.integrations.kafka.wire.messages.transactions import ListTransactionsRequest
@@ -83,9 +89,9 @@ class Peer:
 
 
 @asynccontextmanager
-async def peer(answer: Answer) -> Any:
+async def peer(answer: Answer, *, tls: ssl.SSLContext | None = None) -> Any:
     made = Peer(answer)
-    server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(made.serve, "127.0.0.1", 0, ssl=tls)
     made.port = server.sockets[0].getsockname()[1]
     try:
         yield made
@@ -405,3 +411,49 @@ def test_whoever_opens_may_be_cancelled_and_the_next_goes_on() -> None:
             await cluster.close()
 
     asyncio.run(run())
+
+
+@pytest.fixture
+def certificates(tmp_path: Path) -> Certificates:
+    """Of 127.0.0.1 and localhost."""
+    try:
+        return Certificates.create(tmp_path)
+    except programs.ProgramMissingError as missing:
+        pytest.skip(str(missing))
+
+
+def server_context(certificates: Certificates) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificates.certificate, certificates.key)
+    return context
+
+
+@pytest.mark.parametrize("server_name", [None, "localhost"])
+def test_tls_expects_the_name_that_is_configured(server_name: str | None, certificates: Certificates) -> None:
+    asked: list[str | None] = []
+
+    async def scenario() -> None:
+        context = server_context(certificates)
+        context.sni_callback = lambda _link, name, _context: asked.append(name)
+        async with peer(ignore, tls=context) as broker:
+            connection = await Connection.open(address(broker), secured(certificates, server_name))
+            await connection.close()
+
+    asyncio.run(scenario())
+    assert asked == [server_name]  # a bare address is never told to the server, but compared all the same
+
+
+def test_tls_refuses_a_certificate_of_another_name_than_is_configured(certificates: Certificates) -> None:
+    async def scenario() -> None:
+        async with peer(ignore, tls=server_context(certificates)) as broker:
+            with pytest.raises(ConnectError, match="not trusted"):
+                await Connection.open(address(broker), secured(certificates, "kafka.example"))
+
+    asyncio.run(scenario())
+
+
+def secured(certificates: Certificates, server_name: str | None) -> Options:
+    """What a target with these settings connects with."""
+    tls = {"ca_file": str(certificates.authority), "server_name": server_name}
+    settings = KafkaTarget.model_validate({"name": "orders", "bootstrap": ["127.0.0.1:9092"], "tls": tls})
+    return options_of(settings, SystemClock(), Traffic())

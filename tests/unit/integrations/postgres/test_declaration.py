@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import msgspec
 import promql_parser
@@ -89,3 +90,45 @@ def test_what_a_target_remembers_survives_a_checkpoint() -> None:
     state.tables["s:1"] = [16_384]
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=PostgresState) == state
     assert PostgresState().tables == {}
+
+
+def reached_by(**settings: Any) -> PostgresTarget:
+    return PostgresTarget.model_validate({"name": "main", "nodes": ["db1:5432"], **settings})
+
+
+CA = {"ca_file": "/etc/ca.pem"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "mode"),
+    [
+        ({}, "prefer"),
+        ({"sslmode": "require"}, "require"),
+        ({"tls": {}}, "verify-full"),
+        ({"tls": CA}, "verify-full"),
+        ({"tls": {"verify": False}}, "require"),
+        ({"tls": {"verify": False}, "sslmode": "require"}, "require"),
+        ({"tls": CA, "sslmode": "verify-ca"}, "verify-ca"),
+        ({"tls": {**CA, "server_name": "db"}}, "verify-full"),
+    ],
+)
+def test_tls_is_verified_unless_it_says_otherwise(settings: dict[str, Any], mode: str) -> None:
+    assert reached_by(**settings).effective_sslmode == mode
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"tls": CA, "sslmode": "disable"}, "plain text"),
+        ({"tls": CA, "sslmode": "prefer"}, "plain text"),
+        ({"tls": {"verify": False}, "sslmode": "prefer"}, "plain text"),
+        ({"tls": CA, "sslmode": "require"}, "checks no certificate"),
+        ({"tls": {**CA, "verify": False}, "sslmode": "verify-full"}, "drop one of them"),
+        ({"tls": {"verify": False, "server_name": "db"}}, "server_name"),
+        ({"tls": {**CA, "server_name": "db"}, "sslmode": "verify-ca"}, "server_name"),
+        ({"tls": {}, "sslmode": "verify-ca"}, "ca_file"),
+    ],
+)
+def test_tls_that_would_check_less_than_it_says_is_refused(settings: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        reached_by(**settings)

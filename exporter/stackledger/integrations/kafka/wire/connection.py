@@ -51,10 +51,14 @@ class Address(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Security:
-    """How to reach a listener. A client certificate belongs into the TLS context."""
+    """How to reach a listener. A client certificate belongs into the TLS context.
+
+    `server_name` is the name to expect in the brokers' certificates, where it differs from their addresses.
+    """
 
     tls: ssl.SSLContext | None = None
     sasl: Credentials | None = None
+    server_name: str | None = None
 
 
 @dataclass(slots=True)
@@ -221,15 +225,15 @@ class Connection:
 
         ConnectError, AuthError or ProtocolError, each naming the address; cancelling leaves no socket behind.
         """
-        tls = options.security.tls
+        security = options.security
         loop = asyncio.get_running_loop()
         try:
             _, frames = await loop.create_connection(
                 lambda: _Frames(address, options),
                 address.host,
                 address.port,
-                ssl=tls,
-                server_hostname=address.host if tls is not None else None,
+                ssl=security.tls,
+                server_hostname=None if security.tls is None else security.server_name or address.host,
             )
         except (OSError, ValueError, OverflowError) as error:  # the latter two: a host or port that cannot exist
             raise _connect_error(address, error) from error

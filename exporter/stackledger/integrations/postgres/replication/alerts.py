@@ -34,8 +34,9 @@ def _no_primary() -> AlertRule:
         hold="20s",
         severity=Severity.PAGE,
         summary="{{ $labels.cluster }}: no PostgreSQL node takes writes",
-        description="Every node that answers is a standby, or none answers: applications cannot write. See which node "
-        "was the primary and why it is gone; start it, or promote the standby that has received most.",
+        description="Every node that can be read is a standby, and the others refuse connections or are lost to the "
+        "standbys too: applications cannot write. See which node was the primary and why it is gone; start it, or "
+        "promote the standby that has received most.",
         panel=p.WRITABLE,
         inhibits=("PostgresNodeDown", "PostgresReplicaDisconnected"),
         tests=(
@@ -48,6 +49,11 @@ def _no_primary() -> AlertRule:
                 title="a failover within one scrape",
                 series={_WRITABLE: "1 1 0 1 1 1 1 1"},
                 expect=(Silent("1m"), Silent("1m45s")),
+            ),
+            RuleTest(
+                title="the nodes are silent to us alone, so nobody knows",
+                series={_WRITABLE: "1 1 stale _ _ _ _ _ _ _"},
+                expect=(Silent("1m"), Silent("2m")),
             ),
         ),
     )
@@ -108,6 +114,11 @@ def _stalled() -> AlertRule:
                 title="an idle cluster with nothing to send",
                 series={_STALLED: "0x40", _CONNECTED: "1x40"},
                 expect=(Silent("10m"),),
+            ),
+            RuleTest(
+                title="a standby that neither we nor its upstream can tell of",
+                series={_STALLED: "0 0 stale _ _ _ _ _", _CONNECTED: "1x8"},
+                expect=(Silent("2m"),),
             ),
         ),
     )

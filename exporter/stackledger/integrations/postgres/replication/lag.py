@@ -1,8 +1,9 @@
 """How far a standby is behind, from what sweeps saw of the primary: pure functions, no clock, no I/O.
 
 A position is a byte offset in the write-ahead log. A lag in seconds is the time since the primary was first *seen* past
-the standby's position. So it is 0 on an idle cluster, grows when a stream stands still or a standby is gone, and is
-below the truth by at most the time between two sweeps; it never invents a lag.
+the standby's position. So it is 0 on an idle cluster, grows when a stream stands still, and is below the
+truth by at most the time between two sweeps; it never invents a lag. It takes a position of this sweep: one that is
+only remembered stands still though the standby may not.
 """
 
 from __future__ import annotations
@@ -76,4 +77,5 @@ def remember(memory: StandbyMemory | None, sight: Sight, now: float, written: in
         seen_at=now,
         moved_at=moved_at,
         level=level,
+        fed=sight.name is not None if written is not None else memory is not None and memory.fed,
     )

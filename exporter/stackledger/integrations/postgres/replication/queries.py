@@ -6,7 +6,8 @@ from typing import Final
 
 from stackledger.integrations.postgres.query import Query
 
-# A stream that two connections share (a standby that reconnects) is one row: the better of both.
+# A stream that two connections share (a standby that reconnects) is one row: the better of both. Positions are told
+# only of one that stands alone, for nobody knows which of two is the one that lives.
 STREAMS: Final = Query(
     "streams",
     """
@@ -17,6 +18,8 @@ STREAMS: Final = Query(
            min(extract(epoch FROM write_lag))::float8 AS write_lag,
            min(extract(epoch FROM flush_lag))::float8 AS flush_lag,
            min(extract(epoch FROM replay_lag))::float8 AS replay_lag,
+           CASE WHEN count(*) = 1 THEN min((flush_lsn - '0/0')::int8) END AS flushed,
+           CASE WHEN count(*) = 1 THEN min((replay_lsn - '0/0')::int8) END AS replayed,
            array_remove(array_agg((SELECT slot_name::text FROM pg_replication_slots s WHERE s.active_pid = r.pid)),
                         NULL) AS slots
     FROM pg_stat_replication r WHERE state <> 'backup' GROUP BY 1, 2

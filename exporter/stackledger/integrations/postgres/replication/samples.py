@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from stackledger.collect.snapshot import Part
 from stackledger.errors import AuthError
+from stackledger.integrations.postgres.failure import NotServingError
 from stackledger.integrations.postgres.query import Family, Query
 from stackledger.integrations.postgres.replication import lag
 from stackledger.integrations.postgres.replication import metrics as m
@@ -65,27 +67,70 @@ def observe(state: PostgresState, view: ClusterView) -> None:
             written = None if primary is None else primary.identity.written
             memory = state.standbys.get(node.address)
             state.standbys[node.address] = lag.remember(memory, sight, view.now, written)
+    if primary is not None:
+        _observe_silent(state, view, primary)
+
+
+def _observe_silent(state: PostgresState, view: ClusterView, primary: NodeView) -> None:
+    """Standbys that we could not read, as the nodes that feed them see them."""
+    for address in state.standbys.keys() & view.silent.keys():
+        memory = state.standbys[address]
+        sight = _told_by_its_feeder(view, primary, memory)
+        namesakes = sum(other.slot == memory.slot and other.name == memory.name for other in state.standbys.values())
+        if sight is not None and namesakes == 1:
+            state.standbys[address] = lag.remember(memory, sight, view.now, primary.identity.written)
+
+
+def _told_by_its_feeder(view: ClusterView, primary: NodeView, memory: StandbyMemory) -> lag.Sight | None:
+    """Where the one stream to the standby stands. What it was already seen to have, it has still."""
+    nodes = [node for node in view.nodes if _related(node, primary)]
+    streams = [stream for node in nodes for stream in _records(node, q.STREAMS) if _feeds(stream, memory)]
+    if len(streams) != 1 or streams[0]["flushed"] is None or streams[0]["replayed"] is None:
+        return None
+    received = max(int(streams[0]["flushed"]), memory.received)
+    return lag.Sight(received, max(int(streams[0]["replayed"]), memory.replayed), memory.name, memory.slot)
 
 
 def add_cluster(part: Part, view: ClusterView, state: PostgresState) -> None:
     """What only all members together tell."""
-    _add_writable(part, view)
+    _add_writable(part, view, state)
     primary = view.primary
     for address, memory in sorted(state.standbys.items()):
         part.add(m.STANDBY_SEEN, memory.seen_at, address)
         _add_connected(part, view, address, memory)
-        if primary is not None and primary.identity.system_identifier == state.track.system_identifier:
+        known = memory.seen_at == view.now  # an older position stands still though the standby may not
+        if known and primary is not None and primary.identity.system_identifier == state.track.system_identifier:
             _add_lag(part, view.now, state, address)
 
 
-def _add_writable(part: Part, view: ClusterView) -> None:
+def _add_writable(part: Part, view: ClusterView, state: PostgresState) -> None:
     writable = [node.identity.system_identifier for node in view.nodes if not node.identity.recovering]
-    unsure = any(isinstance(error, AuthError) for error in view.silent.values())
-    # A node that refuses our login lives and may well be the primary: then nobody knows that there is none.
-    if writable or not unsure:
+    if writable or _none_writable(view, state):
         part.add(m.WRITABLE, len(writable))
     for identifier in sorted({node.identity.system_identifier for node in view.nodes}):
         part.add(m.WRITABLE_COPIES, writable.count(identifier), identifier)
+
+
+def _none_writable(view: ClusterView, state: PostgresState) -> bool:
+    """Whether no node takes writes, when none of those read does; False when nobody knows.
+
+    A node that refuses connections takes no writes; one that refuses only our login may. One that is merely silent to
+    us may too, unless the standbys have lost it as well.
+    """
+    unknown = [error for error in view.silent.values() if not isinstance(error, NotServingError)]
+    if any(isinstance(error, AuthError) for error in unknown):
+        return False
+    return not unknown or _streams_lost(view, state)
+
+
+def _streams_lost(view: ClusterView, state: PostgresState) -> bool:
+    """Whether a standby that we read lost the stream that it had from the primary, and no other has one still."""
+    memories = [(node, state.standbys[node.address]) for node in view.nodes if node.address in state.standbys]
+    streaming = [(node, memory) for node, memory in memories if node.identity.receiver == "streaming"]
+    # Fed by a standby that we read: that says nothing of the primary.
+    fed_from_outside = [node for node, memory in streaming if not any(_lists(other, memory) for other in view.nodes)]
+    lost = any(memory.fed and node.identity.receiver != "streaming" for node, memory in memories)
+    return lost and not fed_from_outside
 
 
 def _add_connected(part: Part, view: ClusterView, address: str, memory: StandbyMemory) -> None:
@@ -100,10 +145,13 @@ def _add_connected(part: Part, view: ClusterView, address: str, memory: StandbyM
 
 def _lists(node: NodeView, memory: StandbyMemory) -> bool:
     """Whether the node feeds the standby: through its slot, or under its name where it uses none."""
-    streams = _records(node, q.STREAMS)
+    return any(_feeds(stream, memory) for stream in _records(node, q.STREAMS))
+
+
+def _feeds(stream: Mapping[str, Any], memory: StandbyMemory) -> bool:
     if memory.slot:
-        return any(memory.slot in stream["slots"] for stream in streams)
-    return any(stream["application_name"] == memory.name for stream in streams)
+        return memory.slot in stream["slots"]
+    return bool(stream["application_name"] == memory.name)
 
 
 def _add_lag(part: Part, now: float, state: PostgresState, address: str) -> None:
