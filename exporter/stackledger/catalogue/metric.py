@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any, Generic, TypeVar, overload
 
 from stackledger import units
-from stackledger.catalogue.labels import COMMON, Common, Instance, Job, Label, Le, Quantile
+from stackledger.catalogue.labels import COMMON, Common, Instance, Label, Le, Quantile
 from stackledger.errors import DeclarationError
 from stackledger.units import Unit
 
@@ -160,11 +160,8 @@ class Metric(Generic[L]):
             return self.kind is Kind.HISTOGRAM
         if label is Quantile:
             return self.kind is Kind.SUMMARY
-        if self.origin is Origin.EXPOSED:  # the page adds these two only where they mean something
-            if label is Instance:
-                return self.node
-            if label is Job:
-                return bool(self.compat)
+        if label is Instance and self.origin is Origin.EXPOSED:
+            return self.node
         return label in self.labels or label in COMMON
 
 

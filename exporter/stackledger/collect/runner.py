@@ -63,8 +63,8 @@ class Status:
         if not self.runs:
             return "starting"
         if not self.trouble:
-            return "healthy"
-        return "partly visible" if any(self.parts.values()) else "not visible"
+            return "seen"
+        return "partly seen" if any(self.parts.values()) else "not seen"
 
 
 Publish = Callable[[str, Reading], None]
@@ -163,7 +163,10 @@ class LaneRunner:
         due = self._clock.monotonic() + self._phase() * min(self._timing.interval_seconds, 5.0)
         while True:
             await self._clock.sleep(due - self._clock.monotonic())
-            await self.run_once()
+            try:
+                await self.run_once()
+            except Exception:  # noqa: BLE001 - a lane that ended would leave its last success on the page for ever
+                _LOG.exception("defect in the schedule, the target is read again", extra=self._fields())
             due = self._next_due(due)
 
     def _phase(self) -> float:

@@ -22,7 +22,6 @@ from stackledger.errors import TargetError
 from stackledger.exposition import Page, PartLabels
 
 _LOG = logging.getLogger(__name__)
-_CHECKPOINT_SECONDS = 60.0
 _CLOSE_SECONDS = 5.0
 
 
@@ -94,17 +93,12 @@ class Scheduler:
         runners = [runner for running in self._running.values() for runner in running.runners.values()]
         await asyncio.gather(*(runner.run_once() for runner in runners))
 
-    async def keep_checkpoints(self) -> None:
-        """Save every target's state each minute until cancelled."""
-        while True:
-            await self._clock.sleep(_CHECKPOINT_SECONDS)
-            await self._save_all()
-
     async def close(self) -> None:
         """Stop all targets and save their states."""
         await asyncio.gather(*(self._stop(name, forget=False) for name in list(self._running)))
 
-    async def _save_all(self) -> None:
+    async def save_states(self) -> None:
+        """Write every target's state, so that a restart goes on from here."""
         for name, running in list(self._running.items()):
             if self._running.get(name) is running:  # it may have been stopped while another was saved
                 await asyncio.to_thread(self._checkpoints.save, name, running.state, running.began)
@@ -172,9 +166,13 @@ class Scheduler:
 
         return publish
 
-    def _labels(self, running: _Running, instance: str = "") -> PartLabels:
+    def _labels(self, running: _Running, instance: str) -> PartLabels:
         planned = running.planned
         return PartLabels(planned.settings.name, self._place.environment, self._place.region, instance, planned.job)
+
+    def _own_labels(self, running: _Running) -> PartLabels:
+        """Of series about our reading of the target: they are ours, so instance and job are left to Prometheus."""
+        return PartLabels(running.planned.settings.name, self._place.environment, self._place.region)
 
     def _put_parts(self, running: _Running, lane: str, reading: Reading) -> set[tuple[str, ...]]:
         up = self._integrations[running.planned.integration].up if lane == "fast" else None
@@ -196,7 +194,7 @@ class Scheduler:
             labels = (running.planned.integration, running.planned.settings.name)
             reading.own.add(m.STATE_START, running.began, *labels)
         owner = (running.planned.id, lane, "", "own")
-        self._page.put(owner, self._labels(running), dict(_pairs(reading.own.rows)))
+        self._page.put(owner, self._own_labels(running), dict(_pairs(reading.own.rows)))
         return {owner}
 
     def _count_targets(self) -> None:

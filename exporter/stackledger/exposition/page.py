@@ -29,22 +29,25 @@ _TURN_SECONDS = 0.004
 
 @dataclass(frozen=True, slots=True)
 class PartLabels:
-    """The labels that every series of a part carries. Empty ones are left out."""
+    """The labels that every series of a part carries. Empty ones are left out.
+
+    `instance` is the node; "" is written as such, so that Prometheus does not put our own address where a series
+    speaks of a whole target (honor_labels drops an empty label). None leaves it to Prometheus: a series about us.
+    """
 
     cluster: str = ""
     environment: str = ""
     region: str = ""
-    instance: str = ""
+    instance: str | None = None
     job: str = ""
 
     def spelt(self, metric: Metric[Any]) -> str:
         """The labels as they stand in a line of this metric."""
         pairs = [("cluster", self.cluster), ("environment", self.environment), ("region", self.region)]
-        if metric.node:
-            pairs.append(("instance", self.instance))
-        if metric.compat:
-            pairs.append(("job", self.job))
-        return ",".join(f'{name}="{escape(value)}"' for name, value in pairs if value)
+        spelt = [f'{name}="{escape(value)}"' for name, value in (*pairs, ("job", self.job)) if value]
+        if self.instance is not None:
+            spelt.append(f'instance="{escape(self.instance if metric.node else "")}"')
+        return ",".join(spelt)
 
 
 class Page:

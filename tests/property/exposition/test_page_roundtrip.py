@@ -53,7 +53,8 @@ def test_both_formats_read_back_exactly(
         BARE: ([()], [bare]),
     }
     page.put("a", PartLabels(cluster, instance=instance), rows)
-    common = {k: printable(v) for k, v in (("cluster", cluster), ("instance", instance)) if v}
+    common = {"cluster": printable(cluster)} if cluster else {}
+    common["instance"] = printable(instance)
     expected: dict[Any, float] = {("stackledger_bare_bytes", frozenset(common.items())): as_float(bare)}
     for (a, b), number in gauge.items():
         labels = {**common, "a": printable(a), "b": printable(b)}

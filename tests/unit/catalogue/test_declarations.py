@@ -193,8 +193,7 @@ def test_what_a_metric_can_carry() -> None:
     assert plain.has_label(Cluster)
     assert not plain.has_label(Role)
     assert not plain.has_label(Le)
-    assert not plain.has_label(Job), "job is added to community families only"
-    assert declare(compat="x").has_label(Job)
+    assert plain.has_label(Job)
     assert not declare(node=False).has_label(Instance)
     assert declare(origin=Origin.EXTERNAL, node=False).has_label(Instance)
     assert declare(kind=Kind.HISTOGRAM).has_label(Le)

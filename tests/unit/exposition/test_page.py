@@ -75,14 +75,14 @@ def page() -> Page:
 
 
 def test_the_page_says_what_was_put_with_the_labels_of_its_part(page: Page) -> None:
-    node = {"cluster": "main", "environment": "production", "region": "eu", "instance": "127.0.0.1:7001"}
-    whole = {"cluster": "main", "environment": "production", "region": "eu"}
+    node = dict(HERE_NODE)
+    whole = {**node, "instance": ""}
     for fmt in Format:
         samples = read(text(page, fmt), fmt)
         assert samples[key("stackledger_level", **node, a="x", b="y")] == 1
         assert samples[key("stackledger_level", **node, a="x\\n", b='quo"te')] == 2.5
         assert samples[key("stackledger_bare_bytes", **node)] == float(2**70)
-        assert samples[key("redis_commands", **node, a="get", job="redis")] == 4
+        assert samples[key("redis_commands", **node, a="get")] == 4
         assert samples[key("stackledger_build_info", **whole, a="v1")] == 1
         assert samples[key("stackledger_wait_seconds_bucket", **node, a="q", le="+Inf")] == 4
         assert samples[key("stackledger_wait_seconds_sum", **node, a="q")] == 1.25
@@ -166,7 +166,13 @@ def test_other_readers_of_the_registry_see_the_same_samples(page: Page) -> None:
     assert registry.get_sample_value("stackledger_bare_bytes", dict(HERE_NODE)) == float(2**70)
 
 
-HERE_NODE = {"cluster": "main", "environment": "production", "region": "eu", "instance": "127.0.0.1:7001"}
+HERE_NODE = {
+    "cluster": "main",
+    "environment": "production",
+    "region": "eu",
+    "instance": "127.0.0.1:7001",
+    "job": "redis",
+}
 
 
 # -- compression -----------------------------------------------------------------------------------------------------

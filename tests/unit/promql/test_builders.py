@@ -212,7 +212,6 @@ def test_labels_that_are_not_there_are_refused() -> None:
     refused(lambda: foreign(CALLS, Le.eq("1")), "no label 'le'")
     refused(lambda: foreign(TOPICS, Instance.eq("a")), "no label 'instance'")
     refused(lambda: foreign(TOPICS).sum(Instance), "no label 'instance'")
-    refused(lambda: foreign(USED, Job.eq("redis")), "no label 'job'")
     assert select(UP).sum(Job).text == "sum by (job)(redis_up)"
     grouped: Any = quantile(0.5, bucket(WAIT).rate("5m").sum(Le), u.SECONDS)
     refused(lambda: grouped.sum(Le), "le")

@@ -99,7 +99,6 @@ def test_right_ones_pass(text: str) -> None:
         'stackledger_wait_seconds_sum{le="1"}',
         'stackledger_spread_seconds_sum{quantile="0.5"}',
         'stackledger_topics{instance="a"}',
-        'stackledger_used_bytes{job="redis"}',
         'sum(rate(stackledger_calls_total{typo=""}[5m])) / 5',
     ],
 )
