@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from stackledger.catalogue import Cluster
+from stackledger.catalogue import Cluster, Job
+from stackledger.catalogue.prometheus import JOB, UP
 from stackledger.collect import metrics as cm
 from stackledger.domains.self import dashboard as d
 from stackledger.domains.self import metrics as m
 from stackledger.model import AlertRule, Fires, RuleTest, Severity, Silent
-from stackledger.promql import above, below, equals, select
+from stackledger.promql import above, absent, below, equals, select
 
 _REDIS = 'cluster="sessions",integration="redis",target="sessions",lane="fast"'
 _POSTGRES = 'cluster="orders",integration="postgres",target="orders",lane="fast"'
@@ -16,7 +17,33 @@ _SEEN = {"cluster": "sessions", "integration": "redis"}
 
 def alerts() -> tuple[AlertRule, ...]:
     """Every alert about the service itself and what it sees."""
-    return (_dark(), _partly_dark(), _refused(), _cut(), _lagging(), _discovery())
+    return (_down(), _dark(), _partly_dark(), _refused(), _cut(), _lagging(), _discovery())
+
+
+def _down() -> AlertRule:
+    scraped = select(UP, Job.eq(JOB))
+    return AlertRule(
+        name="StackledgerDown",
+        condition=equals(scraped.or_(absent(scraped) * 0), 0),
+        hold="1m",
+        severity=Severity.PAGE,
+        summary="Prometheus cannot read stackledger: every alert on every system is blind",
+        description="The process is down, or its address, token or certificate is wrong. Pages about systems that "
+        "end now end because nothing is seen any more, not because anything recovered.",
+        panel=d.SCRAPED,
+        tests=(
+            RuleTest(
+                title="not readable for longer than a minute pages, one lost scrape does not",
+                series={'up{job="stackledger",instance="a:9877"}': "1x4 0 1x4 0x12"},
+                expect=(Silent("2m"), Fires("4m", ({"job": "stackledger", "instance": "a:9877"},))),
+            ),
+            RuleTest(
+                title="a service that Prometheus no longer has pages as well, another job's does not count",
+                series={'up{job="stackledger",instance="a:9877"}': "1x4 stale", 'up{job="other"}': "0x40"},
+                expect=(Silent("1m"), Fires("8m", ({"job": "stackledger"},))),
+            ),
+        ),
+    )
 
 
 def _dark() -> AlertRule:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from stackledger.catalogue import Cluster
+from stackledger.catalogue import Cluster, Job
+from stackledger.catalogue.prometheus import JOB, UP
 from stackledger.collect import metrics as cm
 from stackledger.domains.self import metrics as m
 from stackledger.model import ColumnStyle, Dashboard, Folder, Panel, Query, Row, Style, ValueText, Variable
@@ -26,6 +27,16 @@ NOT_SEEN = Panel(
     queries=(Query((select(cm.SCRAPE_SUCCESS).min(cm.Integration, cm.Target).minus_from(1)).sum()),),
     description="Above 0, part of some target is dark: the table below says which, the log and `doctor` say why.",
     style=Style.STAT,
+    width=4,
+    height=4,
+)
+SCRAPED = Panel(
+    key="scraped",
+    title="Prometheus reads stackledger",
+    queries=(Query(select(UP, Job.eq(JOB)).min()),),
+    description="`no` means that nothing of this is current: every alert on every system is blind. Is the process up?",
+    style=Style.STAT,
+    values=(ValueText(1, "yes", "green"), ValueText(0, "no", "red")),
     width=4,
     height=4,
 )
@@ -54,7 +65,7 @@ CUT = Panel(
     queries=(Query(select(cm.SCRAPE_CUT_SERIES).sum(Cluster, cm.Integration), "{{integration}} {{cluster}}"),),
     description="Above 0, a metric's series budget is spent: totals stay exact, single series are missing.",
     style=Style.STAT,
-    width=8,
+    width=4,
     height=4,
 )
 SUCCESS = Panel(
@@ -168,7 +179,7 @@ def dashboards() -> tuple[Dashboard, ...]:
             description="For whoever runs stackledger: does it see everything, is it current, is it well?",
             variables=(Variable(Cluster, select(cm.SCRAPE_SUCCESS), "Target"),),
             rows=(
-                Row("Is it seeing everything?", (TARGETS, NOT_SEEN, CONFIGURATION, OLDEST, CUT, SUCCESS)),
+                Row("Is it seeing everything?", (SCRAPED, TARGETS, NOT_SEEN, CONFIGURATION, OLDEST, CUT, SUCCESS)),
                 Row("Reading", (COMPLETENESS, DURATION, STALENESS, PARTS)),
                 Row("The process", (SERIES, SKIPPED, LAG, PROCESS, MEMORY)),
             ),
