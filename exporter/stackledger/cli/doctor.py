@@ -3,8 +3,8 @@
 Example:
   stackledger doctor --config deploy/stackledger.yaml
 
-Reads secrets, connects, logs in and reads each target in both lanes. Exit code 0 when all was read, 1 when something
-could not be.
+Reads secrets (also the tokens of callers, http.tokens), connects, logs in and reads each target in both lanes. What
+cannot be used is told, and the rest goes on. Exit code 0 when all was read, 1 when something could not be.
 
 """
 
@@ -12,13 +12,18 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stackledger.cli import config_argument, json_argument
 
 if TYPE_CHECKING:
+    from stackledger.collect.discovery import Found
+    from stackledger.collect.integration import Integration
+    from stackledger.collect.plan import Planned
     from stackledger.collect.runner import Status
+    from stackledger.collect.settings import Section
     from stackledger.config import Configuration
 
 
@@ -36,13 +41,19 @@ def run(arguments: argparse.Namespace) -> int:
     from stackledger.config import load
 
     logging.getLogger("stackledger").setLevel(logging.CRITICAL)  # its lines say what we print in a better order
-    statuses, problems = asyncio.run(_read_all(load(Path(arguments.config))))
+    configuration = load(Path(arguments.config))
+    unreadable = list(_unreadable_tokens(configuration))
+    statuses, problems = asyncio.run(_read_all(configuration))
+    problems = unreadable + problems
+    tokens = len(configuration.root.http.tokens)
     if arguments.json:
         from dataclasses import asdict
 
-        print(json.dumps({"targets": [asdict(status) for status in statuses], "problems": problems}, indent=2))
+        readable = {"readable": tokens - len(unreadable), "configured": tokens}
+        facts = {"targets": [asdict(status) for status in statuses], "tokens": readable, "problems": problems}
+        print(json.dumps(facts, indent=2))
     else:
-        for line in (*problems, *map(_line, statuses)):
+        for line in (*_token_line(tokens, len(unreadable)), *(f"✕ {one}" for one in problems), *map(_line, statuses)):
             print(line)
     return 1 if problems or any(status.trouble for status in statuses) else 0
 
@@ -51,10 +62,7 @@ async def _read_all(configuration: Configuration) -> tuple[list[Status], list[st
     from stackledger import registry
     from stackledger.clock import SystemClock
     from stackledger.collect.checkpoint import Checkpoints
-    from stackledger.collect.discovery import Found, look_up
-    from stackledger.collect.plan import plan
     from stackledger.collect.scheduler import Place, Scheduler
-    from stackledger.errors import DiscoveryError
     from stackledger.exposition import Page
 
     clock = SystemClock()
@@ -62,21 +70,67 @@ async def _read_all(configuration: Configuration) -> tuple[list[Status], list[st
     scheduler = Scheduler(
         integrations, Page(registry.metrics(), clock), clock=clock, place=Place("", ""), checkpoints=Checkpoints(None)
     )
-    problems = []
+    problems: list[str] = []
     for integration, section in configuration.sections():
-        found: list[Found] = []
-        for discovery in section.discover:
-            try:
-                found += await look_up(discovery)
-            except DiscoveryError as error:
-                problems.append(f"✕ {integration.name}: {error}")
-        for planned in plan(integration, section, found, base=configuration.path.resolve().parent).values():
+        found = await _found(integration, section, problems)
+        for planned in _planned(configuration, integration, section, found, problems).values():
             scheduler.prepare(planned)
     try:
         await scheduler.sweep_once()
         return list(scheduler.statuses), problems
     finally:
         await scheduler.close()
+
+
+async def _found(integration: Integration[Any, Any], section: Section[Any], problems: list[str]) -> list[Found]:
+    from stackledger.collect.discovery import look_up
+    from stackledger.errors import DiscoveryError
+
+    found: list[Found] = []
+    for discovery in section.discover:
+        try:
+            found += await look_up(discovery)
+        except DiscoveryError as error:
+            problems.append(f"{integration.name}: {error}")
+    return found
+
+
+def _planned(
+    configuration: Configuration,
+    integration: Integration[Any, Any],
+    section: Section[Any],
+    found: list[Found],
+    problems: list[str],
+) -> dict[str, Planned]:
+    """Every target that can be tried; one that was found and cannot be used is a problem of its own."""
+    from stackledger.collect.plan import plan
+    from stackledger.errors import DiscoveryError
+
+    base = configuration.path.resolve().parent
+    planned = plan(integration, section, base=base)
+    for one in found:
+        try:
+            planned |= plan(integration, section, (one,), base=base)
+        except DiscoveryError as error:
+            problems.append(f"{integration.name}: {error}; correct `target` under its discovery, or what names it")
+    return planned
+
+
+def _unreadable_tokens(configuration: Configuration) -> Iterator[str]:
+    from stackledger.errors import AuthError
+
+    for index, token in enumerate(configuration.root.http.tokens):
+        try:
+            token.token.read()
+        except AuthError as error:
+            file, line, path = configuration.place("http", "tokens", index)
+            remedy = "until then nobody gets in with it: write it, with the right to read it for the service's user"
+            yield f"{file}:{line}: {path} ({token.name}): {error}; {remedy}"
+
+
+def _token_line(configured: int, unreadable: int) -> list[str]:
+    sign = "●" if not unreadable else "✕" if unreadable == configured else "◐"
+    return [f"{sign} http.tokens: {configured - unreadable} of {configured} can be read"] if configured else []
 
 
 def _line(status: Status) -> str:

@@ -73,7 +73,7 @@ class _Known:
         from stackledger.generate import resolve
         from stackledger.generate.mapping import inputs_of
 
-        resolved = resolve(inputs_of(load(config)))
+        resolved = resolve(inputs_of(load(config)).without_expired())
         self.alerts |= {alert.rule.name: alert.rule for alert in resolved.alerts}
         self.dashboards = [board for _, board in resolved.dashboards]
 

@@ -41,18 +41,30 @@ def run(arguments: argparse.Namespace) -> int:
     from stackledger.verify.fetch import from_page, from_prometheus
     from stackledger.verify.uses import needed, needed_by_own_rules
 
-    resolved = resolve(inputs_of(load(Path(arguments.config))))
+    resolved = resolve(inputs_of(load(Path(arguments.config))).without_expired())
     boards = [board for _, board in resolved.dashboards]
     rules = [alert.rule for alert in resolved.alerts]
     needs = (*needed(boards, rules, resolved.inputs.slos), *needed_by_own_rules(own_rules(resolved.inputs)))
-    token = Path(arguments.token_file).read_text().strip() if arguments.token_file else None
-    exposed = from_page(arguments.url, token)
+    exposed = from_page(arguments.url, _token(arguments.token_file))
     recorded = None
     if arguments.prometheus:
         recorded = from_prometheus(arguments.prometheus, (need.use.sample for need in needs if need.recorded))
     coverage = compare(needs, exposed, recorded)
     print(json.dumps(_as_json(coverage), indent=2) if arguments.json else _as_text(coverage, everything=arguments.all))
     return 0 if coverage.ratio == 1.0 else 1
+
+
+def _token(file: str | None) -> str | None:
+    """The token. Raises AuthError or ConfigError that names the file, never what is in it."""
+    from stackledger.clients.settings import Secret
+    from stackledger.errors import ConfigError, Mistake
+
+    if file is None:
+        return None
+    token = Secret(file=Path(file)).read().strip()
+    if not token or any(not "!" <= character <= "~" for character in token):
+        raise ConfigError([Mistake("--token-file", "does not hold one token of visible ASCII characters", file)])
+    return token
 
 
 def _as_text(coverage: Coverage, *, everything: bool) -> str:

@@ -10,6 +10,7 @@ import re
 import ssl
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
@@ -17,19 +18,31 @@ from stackledger.errors import AuthError
 
 _ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%\w]+)\]|(?P<host>[^\s/:@\[\]]+))(?::(?P<port>[0-9]{1,5}))?\Z")
 _HOST_V6 = re.compile(r"[0-9A-Fa-f:.]+(%\w+)?\Z")
+_TEAM = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?\Z")
 NAME = r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$"
 
 
 class Settings(BaseModel):
     """Immutable and strict: an unknown key is a mistake, and a docstring under a field is its description."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
+        allow_inf_nan=False,  # no interval, threshold or limit of ours means anything there
+    )
 
 
 def _beside_the_file(path: Path, info: ValidationInfo) -> Path:
     """A relative path means: relative to the configuration file."""
     base = (info.context or {}).get("base")
-    return path if base is None else Path(base) / path.expanduser()
+    if "\0" in str(path):
+        raise ValueError("a path cannot hold the character NUL")
+    try:
+        return path if base is None else Path(base) / path.expanduser()
+    except RuntimeError:
+        raise ValueError("there is no such user, so `~` names no folder; write the whole path") from None
 
 
 LocalPath = Annotated[Path, AfterValidator(_beside_the_file)]
@@ -98,7 +111,12 @@ class Tls(Settings):
 
 
 def split_address(address: str, default_port: int | None = None) -> tuple[str, int]:
-    """`host:port`, `[v6]:port` or, with a default, `host`. Raises ValueError that says what is expected."""
+    """`host:port`, `[v6]:port` or, with a default, `host`. Raises ValueError that says what is expected.
+
+    What looks like a URL is not repeated: people paste theirs with the password in it.
+    """
+    if "@" in address or "//" in address:
+        raise ValueError("host:port is expected, not a URL")
     bare = default_port is not None and address.count(":") > 1 and "[" not in address
     match = None if bare else _ADDRESS.match(address)
     if bare and _HOST_V6.match(address):
@@ -116,6 +134,34 @@ def _checked_address(value: str) -> str:
 
 Address = Annotated[str, AfterValidator(_checked_address)]
 """`host:port`, or `[v6]:port`."""
+
+
+def _checked_team(value: str) -> str:
+    if value and not _TEAM.match(value):
+        rule = "letters, digits, '.', '_' and '-', at most 63, a letter or digit first and last"
+        raise ValueError(f"a team's name has {rule}")
+    return value
+
+
+TeamName = Annotated[str, AfterValidator(_checked_team)]
+"""A team's name, or nothing for the default: it stands in labels, matchers and names of receivers."""
+
+
+def _checked_url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or not value.isprintable() or " " in value:
+        raise ValueError("an address that begins with http:// or https:// is expected")
+    if "@" in parts.netloc:
+        raise ValueError("an address without user and password is expected: it stands in generated files")
+    return value
+
+
+WebAddress = Annotated[str, AfterValidator(_checked_url)]
+"""An address of HTTP that people or programs open; never with a password in it."""
 
 
 class TargetSettings(Settings):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
-from stackledger.clients.settings import LocalPath, Settings, TargetSettings
+from stackledger.clients.settings import LocalPath, Settings, TargetSettings, TeamName
 
 T = TypeVar("T", bound=TargetSettings)
 
@@ -71,7 +71,7 @@ Discovery = Annotated[FileDiscovery | DnsDiscovery, Field(discriminator="kind")]
 class Section(Settings, Generic[T]):
     """One integration: its targets and how they are read."""
 
-    owner: str = ""
+    owner: TeamName = ""
     """Team that is told when one of its targets has trouble. Default: the root's owner."""
     interval_seconds: float | None = Field(default=None, ge=1, le=3600)
     """How often each target is read. Default: the integration's, usually 15, as people scrape."""

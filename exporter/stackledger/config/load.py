@@ -9,36 +9,69 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from stackledger.config.document import Document, read
+from stackledger import registry
+from stackledger.config.consistency import disagreements
+from stackledger.config.document import Document, Loc, read
 from stackledger.config.root import Configuration, root_model
 from stackledger.errors import ConfigError, Mistake
 
 
 def load(path: Path) -> Configuration:
     """The configuration. Raises ConfigError with every mistake, each with file, line, path and remedy."""
-    document = read(path)
-    mistakes = list(document.mistakes)
-    model = root_model()
+    document, base, model = read(path), path.resolve().parent, root_model()
+    mistakes = [*document.mistakes, *_in_discovered(document, base)]
     try:
-        root = model.model_validate(document.root.plain(), context={"base": path.resolve().parent})
+        root = model.model_validate(document.root.plain(), context={"base": base})
     except ValidationError as error:
-        details = error.errors(include_url=False)
-        mistakes += [_mistake(document, one, model) for one in details if not _follows_from_others(one, details)]
+        told = {(mistake.file, mistake.path) for mistake in mistakes}  # what was no value is not also a wrong one
+        mistakes += (one for one in _mistakes(document, error, model) if (one.file, one.path) not in told)
         raise ConfigError(_in_order(mistakes)) from None
+    mistakes += (_placed(document, loc, message) for loc, message in disagreements(root))
     if mistakes:
         raise ConfigError(_in_order(mistakes))
     return Configuration(path=path, root=root, document=document)
+
+
+def _in_discovered(document: Document, base: Path) -> Iterator[Mistake]:
+    """Mistakes in the settings of targets that are still to be found: tried with a name and an address made up."""
+    for integration in registry.INTEGRATIONS:
+        entries = document.get("integrations", integration.name, "discover")
+        for index in range(len(entries.value) if entries is not None and isinstance(entries.value, list) else 0):
+            loc = ("integrations", integration.name, "discover", index, "target")
+            target = document.get(*loc)
+            given = target.plain() if target is not None else {}
+            if not isinstance(given, dict):
+                continue  # told as such when the whole is validated
+            if integration.addresses in given:
+                yield _placed(document, (*loc, integration.addresses), "is filled in with what is found: leave it out")
+            values = {"name": "found", **given, integration.addresses: ["found:1"]}
+            try:
+                integration.settings.model_validate(values, context={"base": base})
+            except ValidationError as error:
+                yield from _mistakes(document, error, integration.settings, loc)
 
 
 def _in_order(mistakes: list[Mistake]) -> list[Mistake]:
     return sorted(mistakes, key=lambda mistake: (mistake.file, mistake.line or 0, mistake.path))
 
 
-def _mistake(document: Document, detail: Any, model: type[BaseModel]) -> Mistake:
-    file, line, path = document.place(detail["loc"])
-    if detail["type"] == "missing":
-        path = f"{path}.{detail['loc'][-1]}".lstrip(".")
-    return Mistake(path, _message(detail, model), file, line)
+def _placed(document: Document, loc: Loc, message: str) -> Mistake:
+    file, line, path = document.place(loc)
+    return Mistake(path, message, file, line)
+
+
+def _mistakes(
+    document: Document, error: ValidationError, model: type[BaseModel], prefix: Loc = ()
+) -> Iterator[Mistake]:
+    """What pydantic found, where it stands. `prefix` leads from the document's root to what was validated."""
+    details = error.errors(include_url=False)
+    for detail in details:
+        if _follows_from_others(detail, details):
+            continue
+        file, line, path = document.place((*prefix, *detail["loc"]))
+        if detail["type"] == "missing":
+            path = f"{path}.{detail['loc'][-1]}".lstrip(".")
+        yield Mistake(path, _message(detail, model), file, line)
 
 
 def _follows_from_others(detail: Any, details: list[Any]) -> bool:
@@ -52,7 +85,10 @@ def _message(detail: Any, model: type[BaseModel]) -> str:
     kind = detail["type"]
     if kind == "extra_forbidden":
         key = str(detail["loc"][-1])
-        close = difflib.get_close_matches(key, sorted(set(_field_names(model, set()))), n=1)
+        known = set(_field_names(model, set()))
+        if key in known:
+            return "unknown key here; see docs/configuration.md for where it belongs"
+        close = difflib.get_close_matches(key, sorted(known), n=1)
         return "unknown key" + (f"; did you mean {close[0]!r}?" if close else "; see docs/configuration.md")
     if kind == "missing":
         return "is required"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated, Self
 
-from stackledger.clients.settings import Address, Settings
+from pydantic import Field, model_validator
+
+from stackledger.clients.settings import Address, Settings, TeamName, WebAddress
 
 VERSION = r"^\d+\.\d+(\.\d+)?$"
 
@@ -23,7 +25,7 @@ class PagerDuty(Settings):
 
     routing_key_file: str
     """File on Alertmanager's machine that holds the integration key."""
-    url: str | None = None
+    url: WebAddress | None = None
     """Address of the Events API. Default: PagerDuty's own; a relay or a test sets another."""
 
 
@@ -37,11 +39,17 @@ class Email(Settings):
     to: tuple[str, ...] = Field(min_length=1)
     """Addresses for everything that no team's take."""
     username: str | None = None
-    """Name to log in with; without one there is no login."""
+    """Name to log in with, together with `password_file`; without them there is no login."""
     password_file: str | None = None
     """File on Alertmanager's machine that holds the password."""
     require_tls: bool = True
     """Whether to refuse a server without STARTTLS."""
+
+    @model_validator(mode="after")
+    def _whole_login(self) -> Self:
+        if bool(self.username) != bool(self.password_file):
+            raise ValueError("give `username` and `password_file` both, or neither")
+        return self
 
 
 class Team(Settings):
@@ -68,11 +76,11 @@ class Notify(Settings):
     """PagerDuty, if you use it."""
     email: Email | None = None
     """Email, if you use it."""
-    teams: dict[str, Team] = Field(default_factory=dict)
-    """Teams by the name that `owner` uses."""
-    group_wait_seconds: float = Field(default=10, ge=0)
+    teams: dict[Annotated[TeamName, Field(min_length=1)], Team] = Field(default_factory=dict)
+    """Teams by the name that `owner` (of the root or an integration) or `team` (of an override or rule) uses."""
+    group_wait_seconds: float = Field(default=10, ge=0, le=86400)
     """How long the first message of an incident waits for its companions. 10: a failing node brings them at once."""
-    group_interval_seconds: float = Field(default=300, ge=1)
+    group_interval_seconds: float = Field(default=300, ge=1, le=86400)
     """How long until news of the same incident is sent. 300: Alertmanager's own default."""
-    repeat_interval_seconds: float = Field(default=14400, ge=60)
+    repeat_interval_seconds: float = Field(default=14400, ge=60, le=31_536_000)
     """How long until an unchanged incident is sent again. 14400: four hours, Alertmanager's own default."""

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self, cast
 from pydantic import Field, StringConstraints, create_model, model_validator
 
 from stackledger import registry
-from stackledger.clients.settings import Address, LocalPath, Secret, Settings, Tls, split_address
+from stackledger.clients.settings import Address, LocalPath, Secret, Settings, TeamName, split_address
 from stackledger.collect.integration import Integration
 from stackledger.collect.settings import Section
 from stackledger.config.document import Document
@@ -42,6 +42,18 @@ class Token(Settings):
     """The token by file or environment."""
 
 
+class ServerTls(Settings):
+    """The certificate to serve HTTPS with, and whom to let in by theirs."""
+
+    cert_file: LocalPath
+    """Our certificate, PEM, with every intermediate one after it. Read at the start: a new one needs a restart."""
+    key_file: LocalPath
+    """The certificate's key, PEM, without a passphrase."""
+    client_ca_file: LocalPath | None = None
+    """Certificates of authorities, PEM: every client must show a certificate that one of them signed, on top of its
+    token where the scope needs one. Default: clients need no certificate."""
+
+
 class Http(Settings):
     """The service's own address."""
 
@@ -51,8 +63,8 @@ class Http(Settings):
     """Scopes that need no token. Default: `read` on loopback, none elsewhere."""
     tokens: tuple[Token, ...] = ()
     """Who else may come in."""
-    tls: Tls | None = None
-    """Serve HTTPS with this certificate; with `ca_file`, clients must show one that it signed."""
+    tls: ServerTls | None = None
+    """Serve HTTPS. Default: plain HTTP, for loopback or behind a proxy that ends TLS."""
 
     @property
     def open_scopes(self) -> frozenset[Scope]:
@@ -69,6 +81,16 @@ class Http(Settings):
             return ipaddress.ip_address(host).is_loopback
         except ValueError:
             return host == "localhost"
+
+    @property
+    def is_wildcard(self) -> bool:
+        """Whether it listens on every address of the machine, so that `listen` names none of them."""
+        host, _ = split_address(self.listen)
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return False
+        return (getattr(address, "ipv4_mapped", None) or address).is_unspecified
 
     @model_validator(mode="after")
     def _somebody_can_read(self) -> Self:
@@ -88,7 +110,7 @@ class Root(Settings):
     """Label `environment` of every series."""
     region: LabelValue = ""
     """Label `region` of every series; empty leaves it out."""
-    owner: str = "platform"
+    owner: Annotated[TeamName, Field(min_length=1)] = "platform"
     """Team that is told when nobody else owns what is in trouble."""
     data_dir: LocalPath | None = None
     """Where counters are kept over a restart. Without it they begin at 0 at each start."""
@@ -127,6 +149,8 @@ class Configuration:
     path: Path
     root: Root
     document: Document
+    data_dir: Path | None = None
+    """Where state is kept, when the command line says so."""
 
     def place(self, *loc: str | int) -> tuple[str, int, str]:
         """File, line and dotted path of what stands at a location, for later mistakes about it."""
@@ -141,7 +165,8 @@ class Configuration:
 
     def with_data_dir(self, directory: Path) -> Configuration:
         """The same with another place for state."""
-        return replace(self, root=self.root.model_copy(update={"data_dir": directory}))
+        root = self.root.model_copy(update={"data_dir": directory})
+        return replace(self, root=root, data_dir=directory)
 
     @property
     def enabled(self) -> tuple[str, ...]:

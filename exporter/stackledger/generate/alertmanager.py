@@ -8,7 +8,7 @@ from typing import Any
 from stackledger.generate.checks import ways
 from stackledger.generate.inputs import Alertmanager, Inputs
 from stackledger.generate.notifications import TEMPLATES
-from stackledger.generate.resolved import Resolved
+from stackledger.generate.resolved import Alert, Resolved
 from stackledger.generate.text import yaml_bytes
 from stackledger.model import Severity
 
@@ -207,16 +207,21 @@ def _declared_inhibitions(resolved: Resolved) -> list[dict[str, Any]]:
 
 
 def _blindness(resolved: Resolved) -> list[dict[str, Any]]:
-    """What cannot be seen cannot be judged: tickets about it wait. Pages don't."""
-    if not any(alert.rule.name.startswith(_CANNOT_SEE) for alert in resolved.alerts):
+    """What cannot be seen at all cannot be judged: tickets about it wait. Pages don't, nor does what is partly seen."""
+    blind = [alert.rule.name for alert in resolved.alerts if _is_blindness(alert)]
+    if not blind:
         return []
     return [
         {
-            "source_matchers": [f'alertname=~"{_CANNOT_SEE}.+"'],
+            "source_matchers": [_any_of("alertname", blind)],
             "target_matchers": [f'severity="{Severity.TICKET}"', f'alertname!~"{_CANNOT_SEE}.+"'],
             "equal": ["cluster", "integration"],
         }
     ]
+
+
+def _is_blindness(alert: Alert) -> bool:
+    return alert.rule.name.startswith(_CANNOT_SEE) and alert.rule.severity is Severity.PAGE
 
 
 def _any_of(label: str, values: Iterable[str]) -> str:

@@ -32,6 +32,16 @@ def mistakes(inputs: Inputs, names: set[str]) -> list[Mistake]:
     return found
 
 
+def without_work(inputs: Inputs, owners: set[str]) -> list[Mistake]:
+    """Teams that own nothing, so that their ways are never used: most often a name that is spelt differently."""
+    known = ", ".join(sorted(owners))
+    return [
+        Mistake(team.path, f"no alert has the team {team.name}; owners are {known}", team.file, team.line)
+        for team in inputs.teams
+        if team.name not in owners
+    ]
+
+
 def ways(settings: Alertmanager, severity: Severity) -> tuple[str, ...]:
     """How people are told of a severity: of the ways that are wanted those that are configured."""
     there = {"slack": settings.slack, "pagerduty": settings.pagerduty, "email": settings.email}

@@ -6,7 +6,7 @@ Paths of secrets are written into files as references; no field here holds a sec
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -58,8 +58,8 @@ class LabelMatch:
 class Override:
     """A change to the alert `name`, everywhere or only where all of `matchers` hold. None leaves a thing as it is.
 
-    `threshold` is in the unit of the alert's condition. A switched-off alert needs a reason; after `expires` it is on
-    again. `path` and `line` say where the user wrote it.
+    `threshold` is in the unit of the alert's condition. A switched-off alert needs a reason; `expires` is its last
+    day, and after that it is a mistake. `path` and `line` say where the user wrote it.
     """
 
     name: str
@@ -74,6 +74,10 @@ class Override:
     path: str = "alerts.overrides"
     file: str = ""
     line: int | None = None
+
+    def has_expired(self, today: date) -> bool:
+        """Whether its last day is over."""
+        return self.expires is not None and self.expires < today
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +100,21 @@ class ExtraRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Team:
+    """A team that wants to be told in ways of its own, and where the user wrote so."""
+
+    name: str
+    path: str = "notify.teams"
+    file: str = ""
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ScrapeJob:
-    """How Prometheus reads one address of this service. The times are in PromQL's spelling."""
+    """How Prometheus reads one address of this service. The times are in PromQL's spelling.
+
+    The files are on Prometheus' machine: its token, the authority of our certificate, its own certificate and key.
+    """
 
     name: str
     address: str
@@ -107,6 +124,9 @@ class ScrapeJob:
     timeout: str = "10s"
     sample_limit: int = 200_000
     bearer_token_file: str = ""
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
     params: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -212,7 +232,12 @@ class Inputs:
     overrides: tuple[Override, ...] = ()
     extra_rules: tuple[ExtraRule, ...] = ()
     default_team: str = "platform"
+    teams: tuple[Team, ...] = ()
     known: Mapping[str, Metric[Any]] = field(default_factory=dict)
+
+    def without_expired(self) -> Inputs:
+        """The same without overrides that are over: for those who look, while only who writes must renew them."""
+        return replace(self, overrides=tuple(one for one in self.overrides if not one.has_expired(self.today)))
 
     @property
     def dashboards(self) -> tuple[Dashboard, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from stackledger import registry, units
 from stackledger.catalogue import Kind, Label, Metric, Origin
+from stackledger.catalogue.prometheus import JOB
 from stackledger.clock import Clock, SystemClock
 from stackledger.config import Configuration, notify, outputs
 from stackledger.generate import inputs as g
@@ -35,6 +36,7 @@ def inputs_of(configuration: Configuration, clock: Clock | None = None) -> g.Inp
         overrides=tuple(_overrides(configuration)),
         extra_rules=tuple(_extra_rules(configuration)),
         default_team=root.owner,
+        teams=tuple(_teams(configuration)),
         known=_known(root.extra),
     )
 
@@ -56,7 +58,7 @@ def _external(declared: outputs.ExternalMetric) -> Metric[Any]:
 
 
 def _duration(seconds: float) -> str:
-    return f"{seconds:g}s" if float(seconds).is_integer() else f"{round(seconds * 1000)}ms"
+    return f"{int(seconds)}s" if float(seconds).is_integer() else f"{round(seconds * 1000)}ms"
 
 
 def _version(text: str) -> g.Version:
@@ -101,13 +103,16 @@ def _scrape_job(configuration: Configuration) -> g.ScrapeJob:
     http, prometheus = configuration.root.http, configuration.root.prometheus
     interval = prometheus.scrape_interval_seconds
     return g.ScrapeJob(
-        name="stackledger",
+        name=JOB,
         address=prometheus.scrape_address or http.listen,
         scheme="https" if http.tls else "http",
         interval=_duration(interval),
         timeout=_duration(min(10.0, interval)),
         sample_limit=prometheus.sample_limit,
         bearer_token_file=prometheus.token_file or "",
+        ca_file=prometheus.ca_file or "",
+        cert_file=prometheus.cert_file or "",
+        key_file=prometheus.key_file or "",
     )
 
 
@@ -152,6 +157,12 @@ def _email(settings: notify.Notify) -> g.Email | None:
         password_file=mail.password_file or "",
         require_tls=mail.require_tls,
     )
+
+
+def _teams(configuration: Configuration) -> Iterator[g.Team]:
+    for name in configuration.root.notify.teams:
+        file, line, path = configuration.place("notify", "teams", name)
+        yield g.Team(name, path=path, file=file, line=line)
 
 
 def _overrides(configuration: Configuration) -> Iterator[g.Override]:

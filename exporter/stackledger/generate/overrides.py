@@ -14,12 +14,12 @@ from typing import Any
 
 from stackledger.catalogue import Matcher
 from stackledger.catalogue.labels import COMMON
+from stackledger.config.outputs import checked_duration
 from stackledger.errors import ConfigError, Mistake
 from stackledger.generate.inputs import LabelMatch, Override
 from stackledger.model import AlertRule
 from stackledger.promql import Condition, Use, Vector
 
-_DURATION = re.compile(r"(\d+(ms|[smhdwy]))+\Z")
 _OPPOSITE = {"=": "!=", "!=": "=", "=~": "!~", "!~": "=~"}
 
 
@@ -40,10 +40,10 @@ def apply(
     pieces = [Piece(rule, rule) for rule in alerts]
     mistakes: list[Mistake] = []
     for override in overrides:
-        found = list(_mistakes(override, pieces))
+        found = list(_mistakes(override, pieces, today))
         if found:
             mistakes += [Mistake(override.path, text, override.file, override.line) for text in found]
-        elif override.expires is None or override.expires >= today:
+        else:
             pieces = [result for piece in pieces for result in _overridden(piece, override)]
     return tuple(pieces), mistakes
 
@@ -56,19 +56,28 @@ def applied(alerts: Iterable[AlertRule], overrides: tuple[Override, ...], today:
     return pieces
 
 
-def _mistakes(override: Override, pieces: list[Piece]) -> Iterable[str]:
+def _mistakes(override: Override, pieces: list[Piece], today: date) -> Iterable[str]:
     named = [piece for piece in pieces if piece.declared.name == override.name]
     if not named:
         yield _unknown(override.name, {piece.declared.name for piece in pieces})
         return
+    if override.has_expired(today):
+        yield f"{override.name}: expired on {override.expires}: remove it or renew it"
     if not override.enabled and not override.reason:
         yield f"{override.name}: say in `reason` why it is switched off"
-    if override.hold is not None and not _DURATION.match(override.hold):
-        yield f"{override.name}: `for: {override.hold}` is not a duration; write for instance 5m"
+    if override.hold is not None:
+        yield from _hold_mistakes(override.name, override.hold)
     if override.threshold is not None and len({piece.rule.condition.threshold for piece in named}) > 1:
         yield f"{override.name}: its tiers have thresholds of their own; change the objective of the SLO instead"
     for match in override.matchers:
         yield from _match_mistakes(override, match, named)
+
+
+def _hold_mistakes(name: str, hold: str) -> Iterable[str]:
+    try:
+        checked_duration(hold)
+    except ValueError as error:
+        yield f"{name}: `for: {hold}`: {error}"
 
 
 def _unknown(name: str, known: set[str]) -> str:

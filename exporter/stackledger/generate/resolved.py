@@ -74,12 +74,20 @@ def resolve(inputs: Inputs) -> Resolved:
     declared = list(_declared(inputs))
     pieces, mistakes = apply((rule for _, rule, _ in declared), inputs.overrides, inputs.today)
     mistakes += checks.mistakes(inputs, {rule.name for _, rule, _ in declared})
+    mistakes += checks.without_work(inputs, _owners(inputs, declared))
     if mistakes:
         raise ConfigError(mistakes)
     _check_unique(boards, declared, slos)
     owners = {id(rule): (section, slo) for section, rule, slo in declared}
     alerts = tuple(_alert(inputs, boards, piece, owners[id(piece.declared)]) for piece in pieces)
     return Resolved(inputs, boards, alerts, slos)
+
+
+def _owners(inputs: Inputs, declared: list[tuple[Section, AlertRule, SLO | None]]) -> set[str]:
+    """Every team that the input names as the owner of something."""
+    named = {rule.team or section.team for section, rule, _ in declared} | {one.team for one in inputs.sections}
+    named |= {override.team or "" for override in inputs.overrides} | {rule.team for rule in inputs.extra_rules}
+    return {inputs.default_team, *named} - {""}
 
 
 def _declared(inputs: Inputs) -> Iterator[tuple[Section, AlertRule, SLO | None]]:

@@ -40,4 +40,7 @@ def _job(job: ScrapeJob) -> dict[str, Any]:
         found["params"] = {name: list(values) for name, values in job.params.items()}
     if job.bearer_token_file:
         found["authorization"] = {"type": "Bearer", "credentials_file": job.bearer_token_file}
+    tls = {"ca_file": job.ca_file, "cert_file": job.cert_file, "key_file": job.key_file}
+    if any(tls.values()):
+        found["tls_config"] = {name: file for name, file in tls.items() if file}
     return found | {"static_configs": [{"targets": [job.address]}]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -10,8 +11,10 @@ from fastapi import FastAPI, HTTPException, Request
 from starlette.responses import Response
 
 from stackledger.config import Scope
-from stackledger.config.root import Http
+from stackledger.config.root import Http, Token
 from stackledger.errors import AuthError
+
+_LOG = logging.getLogger(__name__)
 
 Handler = Callable[..., Awaitable[Response]]
 _SCOPE = "x-scope"
@@ -28,27 +31,29 @@ class Access:
         http = self._settings()
         if scope in http.open_scopes:
             return
-        granted = self._granted(request.headers.get("authorization", ""), http)
-        if granted is None:
+        token = self._shown(request.headers.get("authorization", ""), http)
+        if token is None:
             raise HTTPException(401, "a bearer token is needed", headers={"WWW-Authenticate": "Bearer"})
-        if scope not in granted:
+        if scope not in token.scopes:
             raise HTTPException(403, f"the token lacks the scope {scope}")
+        if scope is Scope.ADMIN:
+            _LOG.info("called with a token", extra={"token_name": token.name, "path": request.url.path})
 
     @staticmethod
-    def _granted(authorization: str, http: Http) -> frozenset[Scope] | None:
-        """The scopes of the token shown, compared in constant time with every token there is."""
+    def _shown(authorization: str, http: Http) -> Token | None:
+        """The token that is shown, compared in constant time with every one there is."""
         kind, _, shown = authorization.partition(" ")
         if kind.lower() != "bearer" or not shown:
             return None
-        granted: frozenset[Scope] | None = None
+        found: Token | None = None
         for token in http.tokens:
             try:
                 secret = token.token.read()
             except AuthError:
                 continue  # `doctor` tells; a missing file must not open or break anything here
             if secret and hmac.compare_digest(secret.encode(), shown.strip().encode()):
-                granted = frozenset(token.scopes)
-        return granted
+                found = token
+        return found
 
 
 def add_route(app: FastAPI, method: str, path: str, scope: Scope, handler: Handler, **options: Any) -> None:

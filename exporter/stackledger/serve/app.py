@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from fastapi import FastAPI, HTTPException, Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
@@ -12,11 +14,14 @@ from stackledger.serve import console
 from stackledger.serve.access import Access, add_route
 from stackledger.serve.observer import Observer
 
+_LOG = logging.getLogger(__name__)
+
 
 def build(observer: Observer) -> FastAPI:
     """The application over a running observer."""
     app = FastAPI(title="stackledger", version=stackledger.__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.access = Access(lambda: observer.configuration.root.http)
+    app.add_exception_handler(Exception, _defect)
     _add_machine_routes(app, observer)
     _add_console(app, observer)
     return app
@@ -94,10 +99,25 @@ def _add_console(app: FastAPI, observer: Observer) -> None:
     add_route(app, "GET", "/runbooks/{name}", Scope.READ, runbook, include_in_schema=False)
 
 
+async def _defect(request: Request, error: Exception) -> Response:
+    """The HTTP edge: a defect is logged, and the caller learns no more than that there was one."""
+    _LOG.error("defect while answering", exc_info=error, extra={"path": request.url.path})
+    return JSONResponse({"detail": "a defect of the service; its log tells more"}, 500)
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Whether an Accept-Encoding header allows gzip."""
+    for choice in accepted.split(","):
+        coding, *parameters = (part.strip().lower() for part in choice.split(";"))
+        if coding == "gzip":
+            return not any(parameter.replace(" ", "") in ("q=0", "q=0.0", "q=0.00") for parameter in parameters)
+    return False
+
+
 async def _page(page: Page, request: Request) -> Response:
     fmt: Format = negotiate(request.headers.get("accept", ""))
     headers = {"content-type": fmt.content_type, "vary": "accept, accept-encoding"}
-    if "gzip" in request.headers.get("accept-encoding", ""):
+    if _takes_gzip(request.headers.get("accept-encoding", "")):
         headers["content-encoding"] = "gzip"
         return Response(await page.gzip(fmt), headers=headers)
     return Response(await page.text(fmt), headers=headers)

@@ -21,15 +21,17 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 0 auto; p
 h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .4rem .6rem; vertical-align: top; }
-tr { border-bottom: 1px solid var(--line); } td.number { text-align: right; font-variant-numeric: tabular-nums; }
+tbody tr { border-top: 1px solid var(--line); } tbody tr.why { border-top: 0; overflow-wrap: anywhere; }
+th.number, td.number { text-align: right; font-variant-numeric: tabular-nums; }
 .state { font-weight: 600; } .good { color: var(--good); } .part { color: var(--part); } .bad { color: var(--bad); }
 .big { font-size: 1.8rem; font-weight: 600; } .cards { display: flex; gap: 2rem; flex-wrap: wrap; }
 pre, code { background: #8882; border-radius: 4px; padding: .1rem .3rem; } pre { padding: .8rem; overflow-x: auto; }
 @media (max-width: 40rem) { .wide { display: none; } }
 """
 
-_CLASS = {"healthy": "good", "starting": "part", "partly visible": "part", "not visible": "bad"}
-_SIGN = {"healthy": "●", "starting": "○", "partly visible": "◐", "not visible": "✕"}
+_WORST_FIRST = ("not seen", "partly seen", "starting", "seen")
+_CLASS = {"seen": "good", "starting": "part", "partly seen": "part", "not seen": "bad"}
+_SIGN = {"seen": "●", "starting": "○", "partly seen": "◐", "not seen": "✕"}
 
 
 def as_json(status: Status) -> dict[str, Any]:
@@ -38,43 +40,49 @@ def as_json(status: Status) -> dict[str, Any]:
 
 
 def index(observer: Observer) -> str:
-    """The first page: how many targets are fine, and what is wrong with the others."""
-    statuses = sorted(
-        observer.statuses, key=lambda status: (status.word == "healthy", status.integration, status.target)
-    )
-    targets = {(status.integration, status.target) for status in statuses}
-    troubled = {(s.integration, s.target) for s in statuses if s.word != "healthy"}
+    """The first page: how many targets are wholly seen, and what is wrong with the others."""
+    targets: dict[tuple[str, str], list[Status]] = {}
+    for status in observer.statuses:
+        targets.setdefault((status.integration, status.target), []).append(status)
+    ordered = sorted(targets.values(), key=lambda lanes: (_WORST_FIRST.index(_word(lanes)), lanes[0].integration))
+    seen = sum(_word(lanes) == "seen" for lanes in ordered)
     root = observer.configuration.root
-    now = observer.clock.now()
-    cards = [
-        ("targets healthy", f"{len(targets) - len(troubled)} of {len(targets)}"),
-        ("series", f"{observer.page.series:,}"),
-    ]
+    cards = [("targets wholly seen", f"{seen} of {len(ordered)}"), ("series", f"{observer.page.series:,}")]
     body = "".join(f'<div><div class="big">{value}</div>{label}</div>' for label, value in cards)
-    rows = "".join(_row(status, now) for status in statuses)
+    rows = "".join(_row(lanes, observer.clock.now()) for lanes in ordered)
     return _page(
         f"{root.organisation}: {root.environment}",
         f'<div class="cards">{body}</div><h2>Targets</h2><table><thead><tr><th>State</th><th>Target</th>'
-        '<th class="wide">Lane</th><th class="wide">Parts</th><th class="wide">Series</th><th>Last complete read</th>'
-        f"<th>Trouble</th></tr></thead><tbody>{rows}</tbody></table>"
+        '<th class="number">Parts</th><th class="wide number">Series</th><th class="wide">Read every</th>'
+        f'<th class="number">Last wholly read</th></tr></thead><tbody>{rows}</tbody></table>'
         '<p><a href="/metrics">metrics</a> · <a href="/runbooks">runbooks</a> · '
         '<a href="/api/v1/targets">targets as JSON</a></p>',
         refresh=10,
     )
 
 
-def _row(status: Status, now: float) -> str:
-    read = sum(status.parts.values())
+def _word(lanes: list[Status]) -> str:
+    """The worst state of a target's lanes."""
+    return min((status.word for status in lanes), key=_WORST_FIRST.index)
+
+
+def _row(lanes: list[Status], now: float) -> str:
+    first, word = lanes[0], _word(lanes)
+    intervals = " / ".join(f"{status.interval_seconds:g} s" for status in lanes)
     cells = [
-        f'<td class="state {_CLASS[status.word]}">{_SIGN[status.word]} {status.word}</td>',
-        f"<td>{html.escape(status.integration)} / {html.escape(status.target)}</td>",
-        f'<td class="wide">{status.lane}, every {status.interval_seconds:g} s</td>',
-        f'<td class="wide number">{read} of {len(status.parts)}</td>',
-        f'<td class="wide number">{status.series:,}</td>',
-        f"<td>{_ago(status.last_success, now)}</td>",
-        f"<td>{html.escape(status.trouble)}</td>",
+        f'<td class="state {_CLASS[word]}">{_SIGN[word]} {word}</td>',
+        f"<td>{html.escape(first.integration)} / {html.escape(first.target)}</td>",
+        f'<td class="number">{sum(first.parts.values())} of {len(first.parts)}</td>',
+        f'<td class="wide number">{sum(status.series for status in lanes):,}</td>',
+        f'<td class="wide">{intervals}</td>',
+        f'<td class="number">{_ago(first.last_success, now)}</td>',
     ]
-    return f"<tr>{''.join(cells)}</tr>"
+    troubles = "".join(
+        f'<tr class="why"><td></td><td colspan="5">{status.lane} reads: {html.escape(status.trouble)}</td></tr>'
+        for status in lanes
+        if status.trouble
+    )
+    return f"<tr>{''.join(cells)}</tr>{troubles}"
 
 
 def _ago(when: float | None, now: float) -> str:
@@ -122,7 +130,9 @@ def runbook(name: str) -> str | None:
 
 def _burn_runbook(name: str) -> str | None:
     """The runbook of an error budget that burns; all promises share one text."""
-    promises = (slo for integration in registry.INTEGRATIONS for slo in integration.slos())
+    enabled = tuple(integration.name for integration in registry.INTEGRATIONS)
+    promises = [slo for integration in registry.INTEGRATIONS for slo in integration.slos()]
+    promises += [slo for domain in registry.DOMAINS for slo in domain.slos(enabled)]
     return next((burn_runbook(slo) for slo in promises if alert_name(slo) == name), None)
 
 

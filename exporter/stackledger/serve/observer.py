@@ -25,6 +25,8 @@ from stackledger.serve.own import OwnSamples
 
 _LOG = logging.getLogger(__name__)
 
+_CHECKPOINT_SECONDS = 60.0
+
 DiscoveryPlace = tuple[str, int]
 """An integration and which of its discoveries."""
 
@@ -73,9 +75,10 @@ class Observer:
     async def start(self) -> None:
         """Begin reading."""
         self.own.accepted(self.clock.now())
-        await self._apply()
+        async with self._changing:
+            await self._apply()
         self._tasks = [
-            asyncio.create_task(self._scheduler.keep_checkpoints(), name="checkpoints"),
+            asyncio.create_task(self._keep_states(), name="states"),
             asyncio.create_task(self.own.watch_loop(), name="loop watch"),
         ]
 
@@ -87,34 +90,41 @@ class Observer:
         for task in tasks:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-        for _, probe in self._probes.values():
-            await probe.scheduler.close()
-        await self._scheduler.close()
+        schedulers = [self._scheduler, *(probe.scheduler for probe in self.probes.values())]
+        await asyncio.gather(*(scheduler.close() for scheduler in schedulers))
 
     async def reload(self) -> list[Mistake]:
         """Read the configuration again. With any mistake the one in force stays; the mistakes are returned."""
-        try:
-            configuration = await asyncio.to_thread(load, self.configuration.path)
-            _refuse_fixed_changes(self.configuration, configuration)
-        except ConfigError as error:
-            self.own.refused(len(error.mistakes))
-            _LOG.error("configuration refused, the one in force stays", extra={"reason": str(error)})
-            return error.mistakes
-        self.configuration = configuration
-        self.own.accepted(self.clock.now())
-        await self._apply()
+        async with self._changing:  # of two reloads the later one must read the later file
+            try:
+                configuration = await asyncio.to_thread(_load_again, self.configuration)
+                _refuse_fixed_changes(self.configuration, configuration)
+            except ConfigError as error:
+                self.own.refused(len(error.mistakes))
+                _LOG.error("configuration refused, the one in force stays", extra={"reason": str(error)})
+                return error.mistakes
+            self.configuration = configuration
+            self.own.accepted(self.clock.now())
+            await self._apply()
         _LOG.info("configuration accepted", extra={"targets": len(self.targets)})
         return []
+
+    async def _keep_states(self) -> None:
+        """Save the states of all targets now and then until cancelled."""
+        while True:
+            await self.clock.sleep(_CHECKPOINT_SECONDS)
+            for scheduler in (self._scheduler, *(probe.scheduler for probe in self.probes.values())):
+                await scheduler.save_states()
 
     # -- what shall be read ------------------------------------------------------------------------------------------
 
     async def _apply(self) -> None:
-        async with self._changing:
-            wanted = {key: value for one in self._plans() for key, value in one.items()}
-            await self._scheduler.apply({k: v for k, v in wanted.items() if not v.settings.probe_only})
-            await self._apply_probes({k: v for k, v in wanted.items() if v.settings.probe_only})
-            self._apply_watches()
-            self._publish_discovery()
+        """Bring everything to the configuration in force; the caller holds the lock."""
+        wanted = {key: value for one in self._plans() for key, value in one.items()}
+        await self._scheduler.apply({k: v for k, v in wanted.items() if not v.settings.probe_only})
+        await self._apply_probes({k: v for k, v in wanted.items() if v.settings.probe_only})
+        self._apply_watches()
+        self._publish_discovery()
 
     def _plans(self) -> Iterable[dict[str, Planned]]:
         for integration, section in self.configuration.sections():
@@ -123,11 +133,8 @@ class Observer:
             yield plan(integration, section, found, base=self.configuration.path.resolve().parent)
 
     async def _apply_probes(self, wanted: Mapping[str, Planned]) -> None:
-        for name in list(self._probes):
-            planned, probe = self._probes[name]
-            if wanted.get(name) != planned:
-                del self._probes[name]
-                await probe.scheduler.close()
+        old = [name for name, (planned, _) in self._probes.items() if wanted.get(name) != planned]
+        await asyncio.gather(*(self._probes.pop(name)[1].scheduler.close() for name in old))
         for name, planned in wanted.items():
             if name not in self._probes:
                 page = Page(registry.metrics(), self.clock)
@@ -169,19 +176,29 @@ class Observer:
 
     async def _look_up(self, at: DiscoveryPlace, discovery: Discovery) -> None:
         """Look once. A failed or empty answer, or one that makes no usable target, changes nothing but its metric."""
-        before = self._found.get(at, ())
         try:
-            self._found[at] = await look_up(discovery)
-            if self._found[at] != before:
-                await self._apply()
+            found = await look_up(discovery)
+            async with self._changing:
+                await self._take(at, found)
         except DiscoveryError as error:
-            self._found[at] = before
             if self._discovery_good.get(at, True):
                 _LOG.warning("discovery failed, targets stay", extra={"integration": at[0], "reason": str(error)})
             self._discovery_good[at] = False
         else:
             self._discovery_good[at] = True
         self._publish_discovery()
+
+    async def _take(self, at: DiscoveryPlace, found: tuple[Found, ...]) -> None:
+        """Make what was found the targets; what was found before stays if it makes no usable ones."""
+        before = self._found.get(at, ())
+        if found == before:
+            return
+        self._found[at] = found
+        try:
+            await self._apply()
+        except DiscoveryError:
+            self._found[at] = before
+            raise
 
     def _publish_discovery(self) -> None:
         part = Part(self.clock.now())
@@ -194,6 +211,12 @@ class Observer:
     def _labels(self) -> PartLabels:
         root = self.configuration.root
         return PartLabels(environment=root.environment, region=root.region)
+
+
+def _load_again(configuration: Configuration) -> Configuration:
+    """The same file as it is now, with what the command line said about it."""
+    again = load(configuration.path)
+    return again if configuration.data_dir is None else again.with_data_dir(configuration.data_dir)
 
 
 def _refuse_fixed_changes(old: Configuration, new: Configuration) -> None:

@@ -7,14 +7,15 @@ import contextlib
 import logging
 import signal
 import socket
+import ssl
 from collections.abc import Iterator
 
 import uvicorn
+from fastapi import FastAPI
 
 from stackledger.clients.settings import split_address
 from stackledger.clock import Clock
 from stackledger.config import Configuration
-from stackledger.config.root import Http
 from stackledger.errors import ConfigError, Mistake
 from stackledger.serve.app import build
 from stackledger.serve.observer import Observer
@@ -33,10 +34,10 @@ class _Server(uvicorn.Server):
 
 async def run(configuration: Configuration, clock: Clock) -> None:
     """Serve until SIGINT or SIGTERM; SIGHUP reloads. Raises ConfigError when the address cannot be had."""
-    http = configuration.root.http
-    listener = _listen(configuration)
     observer = Observer(configuration, clock)
-    server = _Server(_uvicorn_settings(http, build(observer)))
+    settings = _uvicorn_settings(configuration, build(observer))
+    listener = _listen(configuration)
+    server = _Server(settings)
     reloads: set[asyncio.Task[object]] = set()
 
     def reload() -> None:
@@ -49,7 +50,7 @@ async def run(configuration: Configuration, clock: Clock) -> None:
         loop.add_signal_handler(name, setattr, server, "should_exit", True)  # noqa: FBT003 - setattr's value
     loop.add_signal_handler(signal.SIGHUP, reload)
     await observer.start()
-    _LOG.info("serving", extra={"address": http.listen, "targets": len(observer.targets)})
+    _LOG.info("serving", extra={"address": configuration.root.http.listen, "targets": len(observer.targets)})
     try:
         await server.serve(sockets=[listener])
     finally:
@@ -57,20 +58,29 @@ async def run(configuration: Configuration, clock: Clock) -> None:
         listener.close()
 
 
-def _uvicorn_settings(http: Http, app: object) -> uvicorn.Config:
-    tls = http.tls
-    return uvicorn.Config(
-        app,  # type: ignore[arg-type]
+def _uvicorn_settings(configuration: Configuration, app: FastAPI) -> uvicorn.Config:
+    """The server's settings, loaded, so that a bad certificate is told before anything runs."""
+    tls = configuration.root.http.tls
+    settings = uvicorn.Config(
+        app,
+        http="h11",  # refuses headers above 64 KiB; the faster parser takes any size
         log_config=None,
         access_log=False,
         lifespan="off",
         server_header=False,
         timeout_graceful_shutdown=5,
-        ssl_certfile=str(tls.cert_file) if tls is not None and tls.cert_file else None,
-        ssl_keyfile=str(tls.key_file) if tls is not None and tls.key_file else None,
-        ssl_ca_certs=str(tls.ca_file) if tls is not None and tls.ca_file else None,
-        ssl_cert_reqs=2 if tls is not None and tls.ca_file else 0,
+        ssl_certfile=str(tls.cert_file) if tls is not None else None,
+        ssl_keyfile=str(tls.key_file) if tls is not None else None,
+        ssl_ca_certs=str(tls.client_ca_file) if tls is not None and tls.client_ca_file is not None else None,
+        ssl_cert_reqs=ssl.CERT_REQUIRED if tls is not None and tls.client_ca_file is not None else ssl.CERT_NONE,
     )
+    try:
+        settings.load()
+    except (OSError, ssl.SSLError) as error:
+        file, line, path = configuration.place("http", "tls")
+        message = f"the certificate, its key or the client authority cannot be used: {error}"
+        raise ConfigError([Mistake(path, message, file, line)]) from error
+    return settings
 
 
 def _listen(configuration: Configuration) -> socket.socket:

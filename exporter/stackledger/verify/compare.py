@@ -56,7 +56,10 @@ def _finding(need: Needed, exposed: Existing, recorded: Existing | None) -> Find
     existing = recorded if need.recorded else exposed
     if existing is None:
         return Finding(need, Verdict.CONDITIONAL, "made by a rule: give --prometheus to look for it")
-    reason = _why_missing(need, existing.get(need.use.sample, ()))
+    label_sets = existing.get(need.use.sample, ())
+    if lacking := _labels_lacking(need, label_sets):
+        return Finding(need, Verdict.MISSING, f"the series lack the label {', '.join(lacking)}")
+    reason = _why_missing(need, label_sets)
     if not reason:
         return Finding(need, Verdict.PRESENT)
     if need.use.metric.conditional:
@@ -64,13 +67,15 @@ def _finding(need: Needed, exposed: Existing, recorded: Existing | None) -> Find
     return Finding(need, Verdict.MISSING, reason)
 
 
+def _labels_lacking(need: Needed, label_sets: Sequence[LabelSet]) -> list[str]:
+    """Labels that the selector speaks of and no series has: wrong even for what exists only after an event."""
+    return sorted(name for name in need.labels if label_sets and not any(name in labels for labels in label_sets))
+
+
 def _why_missing(need: Needed, label_sets: Sequence[LabelSet]) -> str:
-    """Empty when some series meets the selector's label names and literal values."""
+    """Empty when some series meets the selector's literal values."""
     if not label_sets:
         return "no such series"
-    absent = sorted(name for name in need.labels if not any(name in labels for labels in label_sets))
-    if absent:
-        return f"the series lack the label {', '.join(absent)}"
     exact = need.exact
     if exact and not any(all(labels.get(name) == value for name, value in exact.items()) for labels in label_sets):
         wanted = ", ".join(f"{name}={value!r}" for name, value in exact.items())

@@ -27,8 +27,8 @@ def from_page(url: str, token: str | None = None) -> Existing:
                 # The parser adds `_total` to counters without it, as community names have them; undo that.
                 name = sample.name if sample.name in written else sample.name.removesuffix("_total")
                 found.setdefault(name, []).append(sample.labels)
-    except ValueError as error:
-        raise UnreachableError(f"{url} is not a metrics page: {error}") from error
+    except (ValueError, LookupError) as error:
+        raise UnreachableError(f"{url} is not a metrics page: {error}; give the service's /metrics") from error
     return found
 
 
@@ -36,9 +36,18 @@ def from_prometheus(url: str, names: Iterable[str]) -> Existing:
     """Label sets by name of the series that Prometheus has now. Raises UnreachableError when it cannot be asked."""
     found: dict[str, list[dict[str, str]]] = {}
     for name in sorted(set(names)):
-        answer = _get(f"{url.rstrip('/')}/api/v1/query", params={"query": f'{{__name__="{name}"}}'}).json()
-        found[name] = [result["metric"] for result in answer["data"]["result"]]
+        response = _get(f"{url.rstrip('/')}/api/v1/query", params={"query": f'{{__name__="{name}"}}'})
+        found[name] = _label_sets(url, response)
     return found
+
+
+def _label_sets(url: str, response: httpx.Response) -> list[dict[str, str]]:
+    try:
+        return [dict(result["metric"]) for result in response.json()["data"]["result"]]
+    except (ValueError, LookupError, TypeError) as error:
+        kind = response.headers.get("content-type", "no type")
+        message = f"{url} does not answer as Prometheus does ({kind}, no data.result); give --prometheus its address"
+        raise UnreachableError(message) from error
 
 
 def _get(url: str, **options: Any) -> httpx.Response:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from stackledger.cli import COMMANDS, main
 
+SECRET = "hunter2"  # noqa: S105 - made up, to see that it is not repeated
 ROOT = Path(__file__).parents[3]
 REFERENCE = ROOT / "deploy" / "stackledger.yaml"
 NOTIFY = "notify: {slack: {api_url_file: /etc/alertmanager/slack-url}}\n"
@@ -132,3 +137,146 @@ def test_verify_of_an_address_where_nothing_is_ends_with_3() -> None:
     assert done.returncode == 3
     assert "does not answer" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def answering(body: bytes, kind: str = "application/json") -> Iterator[str]:
+    """The address of a server that answers everything with one body."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"<html>a page</html>", b"", b"[]", b"{}", b'{"data": null}', b'{"data": {"result": [{}]}}', b'{"data": {}}'],
+)
+def test_verify_of_what_is_no_prometheus_says_so_and_ends_with_3(
+    body: bytes, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text("version: 1\n" + NOTIFY + "integrations: {redis: {targets: [{name: a, seeds: ['a:1']}]}}\n")
+    with (
+        contextlib.contextmanager(answering)(b"", "text/plain") as page,
+        contextlib.contextmanager(answering)(body) as url,
+    ):
+        status = main(["verify", "--config", str(config), "--url", f"{page}/metrics", "--prometheus", url])
+    assert status == 3
+    assert f"{url} does not answer as Prometheus does" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("body", [b"<html>a page</html>", b'{"a": 1}', b'a{b="c} 1', b'a{="', b"# TYPE\n{"])
+def test_verify_of_what_is_no_metrics_page_says_so_and_ends_with_3(
+    body: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with contextlib.contextmanager(answering)(body, "text/html") as url:
+        status = main(["verify", "--config", str(REFERENCE), "--url", url])
+    assert status == 3
+    assert f"{url} is not a metrics page" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "No such file"), (b"", "is empty"), (b"\xff", "is not UTF-8"), (b"hunter2 hunter2", "one token")],
+)
+def test_a_token_file_that_cannot_be_used_is_the_users_mistake(
+    content: bytes | None, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "token"
+    if content is not None:
+        file.write_bytes(content)
+    words = ["verify", "--config", str(REFERENCE), "--url", "http://127.0.0.1:1", "--token-file", str(file)]
+    assert main(words) == 2
+    told = capsys.readouterr().err
+    assert str(file) in told
+    assert said in told
+    assert SECRET not in told
+
+
+@pytest.mark.parametrize("command", ["check", "doctor", "generate", "serve"])
+def test_a_password_in_the_wrong_place_is_not_repeated(command: str, tmp_path: Path) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text(
+        "version: 1\nprometheus: {url: 'http://me:hunter2@a'}\nintegrations:\n  redis:\n    targets:\n"
+        "      - {name: a, seeds: ['redis://:hunter2@10.0.0.1:6379'], password: hunter2}\n"
+        "      - {name: b, seeds: ['hunter2@10.0.0.1'], password: !hunter2 hunter2}\n"
+    )
+    done = run(command, "--config", str(config))
+    assert done.returncode == 2
+    assert f"{config}:6: integrations.redis.targets[0].seeds[0]: host:port is expected, not a URL" in done.stderr
+    assert SECRET not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "{a: " * 100_000, "- " * 100_000, "? " * 100_000])
+def test_endless_nesting_is_a_mistake_with_its_line(text: str, tmp_path: Path) -> None:
+    """In a process of its own: what is not refused ends the process."""
+    config = tmp_path / "c.yaml"
+    config.write_text("version: 1\norganisation:\n  " + text)
+    done = run("check", "--config", str(config))
+    assert done.returncode == 2
+    assert f"{config}:3: nested more than 50 levels deep" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "generate"])
+def test_an_override_that_is_over_stops_who_writes_and_not_who_looks(command: str, tmp_path: Path) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text(
+        "version: 1\n" + NOTIFY + "integrations: {redis: {targets: [{name: a, seeds: ['a:1']}]}}\n"
+        "alerts:\n  overrides:\n    - {alert: CannotSeeTarget, enabled: false, reason: known, expires: 2020-02-29}\n"
+    )
+    out = () if command == "check" else ("--out", str(tmp_path / "out"))
+    done = run(command, "--config", str(config), *out)
+    assert done.returncode == 2
+    told = "CannotSeeTarget: expired on 2020-02-29: remove it or renew it"
+    assert f"{config}:6: alerts.overrides[0]: {told}" in done.stderr
+    assert not (tmp_path / "out").exists()
+    looked = run("explain", "CannotSeeTarget", "--config", str(config))
+    assert looked.returncode == 0, looked.stderr
+    config.write_text(config.read_text().replace("2020", "2220").replace("02-29", "02-28"))
+    assert run(command, "--config", str(config), *out).returncode == 0
+
+
+def test_doctor_tells_of_what_cannot_be_used_and_goes_on(tmp_path: Path) -> None:
+    config = tmp_path / "c.yaml"
+    (tmp_path / "good-token").write_text("t0k3n\n")
+    (tmp_path / "found.json").write_text(
+        '[{"targets": ["127.0.0.1:1"], "labels": {"cluster": "no name!"}},'
+        ' {"targets": ["127.0.0.1:1"], "labels": {"cluster": "found"}}]'
+    )
+    config.write_text(
+        "version: 1\nhttp:\n  tokens:\n    - {name: good, scopes: [admin], token: {file: good-token}}\n"
+        "    - {name: deploy, scopes: [admin], token: {file: no-token}}\n"
+        "integrations:\n  redis:\n    targets: [{name: written, seeds: ['127.0.0.1:1']}]\n"
+        "    discover: [{kind: file, files: [found.json]}]\n"
+    )
+    done = run("doctor", "--config", str(config))
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    lines = done.stdout.splitlines()
+    assert "◐ http.tokens: 1 of 2 can be read" in lines
+    (token,) = [line for line in lines if "http.tokens[1] (deploy)" in line]
+    assert token.startswith(f"✕ {config}:5: ")
+    assert "no-token cannot be read: No such file or directory" in token
+    assert "write it" in token
+    (unusable,) = [line for line in lines if "not usable" in line]
+    assert "no name!" in unusable
+    assert any("redis/written fast" in line for line in lines)
+    assert any("redis/found fast" in line for line in lines)
+    shown = json.loads(run("doctor", "--config", str(config), "--json").stdout)
+    assert shown["tokens"] == {"readable": 1, "configured": 2}
+    assert {one["target"] for one in shown["targets"]} == {"written", "found"}
+    assert len(shown["problems"]) == 2

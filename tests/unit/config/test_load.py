@@ -1,8 +1,10 @@
 """Every file under bad/ says on its first lines what must be said about it: line, path, message. All of it, no more."""
 
+import gc
 from pathlib import Path
 
 import pytest
+import yaml
 
 from stackledger.config import load
 from stackledger.errors import ConfigError
@@ -72,3 +74,69 @@ def test_secret_paths_start_at_the_configuration_file(tmp_path: Path) -> None:
     password = section.targets[0].password
     assert password.read() == "hunter2"
     assert "hunter2" not in repr(password)
+
+
+def test_reading_again_and_again_keeps_nothing(tmp_path: Path) -> None:
+    """A service reloads for years: what one reading composed must be gone after it."""
+    (tmp_path / "main.yaml").write_text("version: 1\norganisation: somebody\nregion: eu\n")
+    for _ in range(3):
+        load(tmp_path / "main.yaml")
+    gc.collect()
+    assert [one for one in gc.get_objects() if isinstance(one, yaml.Node)] == []
+
+
+def test_aliases_that_multiply_are_refused_before_they_fill_the_memory(tmp_path: Path) -> None:
+    levels = "".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]\n" for n in range(1, 12))
+    (tmp_path / "main.yaml").write_text("version: 1\nl0: &l0 [x]\n" + levels)
+    with pytest.raises(ConfigError, match="more than 500000 values"):
+        load(tmp_path / "main.yaml")
+
+
+@pytest.mark.parametrize("text", ["version: =\n", "version: <<\n", "<<: {version: 1}\n", "version: !!int ''\n"])
+def test_odd_values_are_mistakes_too(tmp_path: Path, text: str) -> None:
+    (tmp_path / "main.yaml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path / "main.yaml")
+    assert {mistake.line for mistake in caught.value.mistakes} == {1}
+
+
+def test_a_server_certificate_may_ask_for_those_of_clients(tmp_path: Path) -> None:
+    (tmp_path / "main.yaml").write_text(
+        "version: 1\nhttp: {tls: {cert_file: own.pem, key_file: own.key, client_ca_file: /etc/clients.pem}}\n"
+        "prometheus: {cert_file: /etc/prometheus/own.pem, key_file: /etc/prometheus/own.key}\n"
+    )
+    tls = load(tmp_path / "main.yaml").root.http.tls
+    assert tls is not None
+    assert (tls.cert_file, tls.key_file) == (tmp_path / "own.pem", tmp_path / "own.key")
+    assert tls.client_ca_file == Path("/etc/clients.pem")
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:9877", "[::]:9877", "[::ffff:0.0.0.0]:9877", "[0::0]:9877"])
+def test_every_address_of_a_machine_is_none_to_link_to(tmp_path: Path, listen: str) -> None:
+    head = f'version: 1\nhttp: {{listen: "{listen}", anonymous: [read]}}\n'
+    both = (
+        "prometheus: {scrape_address: 'a.example.com:9877'}\nlinks: {runbook_url: 'https://a.example.com/runbooks'}\n"
+    )
+    (tmp_path / "main.yaml").write_text(head)
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path / "main.yaml")
+    assert [(mistake.line, mistake.path) for mistake in caught.value.mistakes] == [(2, "http.listen")] * 2
+    (tmp_path / "main.yaml").write_text(head + both)
+    assert load(tmp_path / "main.yaml").root.http.is_wildcard
+
+
+@pytest.mark.parametrize("hold", ["5m", "1h30m", "0s", "1y2w3d4h5m6s7ms", "90m"])
+def test_durations_of_prometheus_are_accepted(tmp_path: Path, hold: str) -> None:
+    text = f"version: 1\nalerts: {{overrides: [{{alert: CannotSeeTarget, hold: {hold}}}]}}\n"
+    (tmp_path / "main.yaml").write_text(text)
+    assert load(tmp_path / "main.yaml").root.alerts.overrides[0].hold == hold
+
+
+def test_settings_of_targets_to_be_found_are_accepted_as_for_others(tmp_path: Path) -> None:
+    (tmp_path / "main.yaml").write_text(
+        "version: 1\nintegrations:\n  redis:\n    discover:\n"
+        "      - {kind: dns, name: r.example.com, port: 6379, target: {name: mine, password: {file: secret}}}\n"
+        "      - {kind: file, files: ['*.json']}\n"
+    )
+    ((_, section),) = load(tmp_path / "main.yaml").sections()
+    assert len(section.discover) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -61,10 +62,25 @@ def test_each_series_is_watched_by_exactly_one_piece(make, cluster, instance):
     assert rule.hold == ("1h" if instance != "b:1" else "5m")
 
 
-def test_a_switched_off_alert_comes_back_when_its_time_is_over(make):
-    off = Override("WebMemoryHigh", enabled=False, reason="known", expires=date(2026, 11, 1))
-    assert not _rules(render(make(overrides=(off,), today=date(2026, 11, 1))), "WebMemoryHigh")
-    assert _rules(render(make(overrides=(off,), today=date(2026, 11, 2))), "WebMemoryHigh")
+@pytest.mark.parametrize("change", [{"enabled": False, "reason": "known"}, {"threshold": 0.8}])
+def test_an_override_holds_through_its_last_day_and_is_a_mistake_from_the_next(make, change):
+    """Neither is what was meant to end kept, nor does an alert change between two runs without a word."""
+    one = Override("WebMemoryHigh", expires=date(2026, 11, 1), file="a.yaml", line=7, **change)
+    last = render(make(overrides=(one,), today=date(2026, 11, 1)))
+    assert last == render(make(overrides=(replace(one, expires=None),), today=date(2026, 11, 1)))
+    assert last != render(make(today=date(2026, 11, 1)))
+    with pytest.raises(ConfigError) as caught:
+        render(make(overrides=(one,), today=date(2026, 11, 2)))
+    told = "WebMemoryHigh: expired on 2026-11-01: remove it or renew it"
+    assert [str(mistake) for mistake in caught.value.mistakes] == [f"a.yaml:7: alerts.overrides: {told}"]
+
+
+def test_who_only_looks_is_not_stopped_by_what_has_expired(make):
+    over = Override("WebMemoryHigh", enabled=False, reason="known", expires=date(2026, 11, 1))
+    inputs = make(overrides=(over, Override("WebNodeDown", hold="2m")), today=date(2026, 11, 2))
+    rules = {alert.rule.name: alert.rule for alert in resolve(inputs.without_expired()).alerts}
+    assert "WebMemoryHigh" in rules
+    assert rules["WebNodeDown"].hold == "2m"
 
 
 def test_every_mistake_is_listed_with_its_place(make):
@@ -75,17 +91,19 @@ def test_every_mistake_is_listed_with_its_place(make):
         Override("WebNodeDown", matchers=(LabelMatch("colour", "red"),), path="alerts.overrides.3"),
         Override("WebNodeDown", matchers=(LabelMatch("cluster", "(", "=~"),), path="alerts.overrides.4"),
         Override("WebAnswersBudgetBurn", threshold=3, path="alerts.overrides.5"),
+        Override("WebNodeDown", hold="1m1h", path="alerts.overrides.6"),
     )
     with pytest.raises(ConfigError) as caught:
         render(make(overrides=overrides))
     told = [str(mistake) for mistake in caught.value.mistakes]
-    assert len(told) == 6
+    assert len(told) == 7
     assert told[0] == "a.yaml:7: alerts.overrides.0: there is no alert WebMemorHigh; did you mean WebMemoryHigh?"
     assert "reason" in told[1]
     assert "soon" in told[2]
     assert "colour" in told[3]
     assert "regular expression" in told[4]
     assert "objective" in told[5]
+    assert "each unit once" in told[6]
 
 
 def test_no_override_changes_nothing(make):

@@ -55,7 +55,7 @@ def test_pages_are_kept_on_only_where_prometheus_can(make, judge):
 
     assert kept((2, 41))[1] == []
     files, names = kept((2, 42))
-    assert names == ["WebNodeDown"]
+    assert names == ["WebNodeDown", "CannotSeeWeb"]
     judge(files, "promtool", "test", "rules", "alerts/tests/web_test.yaml")
 
 

@@ -22,7 +22,7 @@ TOKEN = "t0p-s3cret-token"  # noqa: S105 - made up
 PLAIN = "version: 1\n"
 GUARDED = """version: 1
 http:
-  listen: 0.0.0.0:9877
+  listen: 192.0.2.1:9877
   tokens:
     - {name: reader, scopes: [read], token: {file: reader}}
     - {name: admin, scopes: [read, admin], token: {file: admin}}
@@ -166,6 +166,57 @@ def test_what_a_running_service_cannot_change_is_refused(call: Any, tmp_path: Pa
     assert "http.listen: cannot change while the service runs: restart it" in answer.text
 
 
+def test_a_data_directory_of_the_command_line_stays_through_reloads(tmp_path: Path) -> None:
+    path = tmp_path / "stackledger.yaml"
+    path.write_text("version: 1\ndata_dir: /nowhere\n")
+
+    async def session() -> None:
+        observer = Observer(load(path).with_data_dir(tmp_path / "mine"), SystemClock())
+        await observer.start()
+        try:
+            assert await observer.reload() == []
+            assert observer.configuration.root.data_dir == tmp_path / "mine"
+        finally:
+            await observer.close()
+
+    asyncio.run(session())
+
+
+def test_a_defect_is_told_without_its_insides(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_observer: Observer) -> str:
+        raise RuntimeError(TOKEN)
+
+    monkeypatch.setattr("stackledger.serve.console.index", broken)
+
+    async def calls(client: httpx.AsyncClient, observer: Observer) -> httpx.Response:
+        transport = httpx.ASGITransport(app=build(observer), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://own") as careless:
+            return await careless.get("/")
+
+    answer = call(PLAIN, calls)
+    assert answer.status_code == 500
+    assert TOKEN not in answer.text
+
+
+def test_who_refuses_gzip_gets_none(call: Any) -> None:
+    async def calls(client: httpx.AsyncClient, _: Observer) -> list[str | None]:
+        wishes = ("gzip;q=0", "identity", "gzip;q=0.5", "deflate, gzip")
+        answers = [await client.get("/metrics", headers={"accept-encoding": wish}) for wish in wishes]
+        return [answer.headers.get("content-encoding") for answer in answers]
+
+    assert call(PLAIN, calls) == [None, None, "gzip", "gzip"]
+
+
+def test_admin_calls_are_logged_with_the_tokens_name(call: Any, caplog: pytest.LogCaptureFixture) -> None:
+    async def calls(client: httpx.AsyncClient, _: Observer) -> None:
+        await client.post("/-/reload", headers={"authorization": f"Bearer {TOKEN}-admin"})
+
+    with caplog.at_level("INFO"):
+        call(GUARDED, calls)
+    assert [record.token_name for record in caplog.records if record.message == "called with a token"] == ["admin"]
+    assert TOKEN not in caplog.text
+
+
 def test_a_probe_only_target_is_read_when_asked_for_and_is_not_on_the_page(call: Any) -> None:
     text = "version: 1\nintegrations: {redis: {targets: [{name: a, seeds: ['127.0.0.1:1'], probe_only: true}]}}\n"
 
@@ -203,5 +254,5 @@ def test_the_first_page_tells_what_is_wrong_with_a_target(call: Any) -> None:
 
     page = call(text, calls)
     assert "redis / cart" in page
-    assert "not visible" in page
+    assert "not seen" in page
     assert "connect" in page

@@ -75,6 +75,14 @@ def test_conditional_uses_are_told_and_never_counted() -> None:
     assert [finding.verdict for finding in present.findings] == [Verdict.PRESENT]
 
 
+def test_a_dropped_label_is_missing_even_for_what_is_conditional() -> None:
+    events = Metric("db_events_total", Kind.COUNTER, units.COUNT, DOC, labels=(Role,), budget=9, conditional="an event")
+    use = select(events, Role.eq("standby")).increase("5m")
+    assert verdicts(use, {}) == [Verdict.CONDITIONAL]
+    assert verdicts(use, {"db_events_total": [{"role": "primary"}]}) == [Verdict.CONDITIONAL]
+    assert verdicts(use, {"db_events_total": [{"cluster": "a"}]}) == [Verdict.MISSING]
+
+
 def test_recorded_series_are_looked_for_in_prometheus_only() -> None:
     assert verdicts(select(RECORDED), {"slo:db:ratio": [{}]}, {}) == [Verdict.MISSING]
     assert verdicts(select(RECORDED), {}, {"slo:db:ratio": [{}]}) == [Verdict.PRESENT]
