@@ -65,10 +65,8 @@ def _targets(watched: Watched, began: float) -> str:
     names = {(status["integration"], status["target"]) for status in statuses}
     troubled = {(status["integration"], status["target"]) for status in statuses if status["state"] != "seen"}
     series = watched.prometheus.value("sum(scrape_samples_scraped)")
-    return (
-        f"after {duration(int(time.time() - began))}: {len(names) - len(troubled)} of {len(names)} targets wholly seen, "
-        f"{int(series or 0):,} series"
-    )
+    seen = f"{len(names) - len(troubled)} of {len(names)} targets wholly seen"
+    return f"after {duration(int(time.time() - began))}: {seen}, {int(series or 0):,} series"
 
 
 def _load(watched: Watched) -> Iterator[str]:

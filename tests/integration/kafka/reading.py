@@ -92,7 +92,9 @@ class Reader:
         """Sweep until `good`; what was seen then."""
         deadline = time.monotonic() + timeout
         while not good(seen := self.sweep()):
-            assert time.monotonic() < deadline, f"not within {timeout} s"
+            assert time.monotonic() < deadline, (
+                f"not within {timeout} s; the last sweep failed to read {seen.snapshot.failed}, facets {seen.snapshot.facets}"
+            )
             time.sleep(pause)
         return seen
 
