@@ -92,9 +92,8 @@ class Reader:
         """Sweep until `good`; what was seen then."""
         deadline = time.monotonic() + timeout
         while not good(seen := self.sweep()):
-            assert time.monotonic() < deadline, (
-                f"not within {timeout} s; the last sweep failed to read {seen.snapshot.failed}, facets {seen.snapshot.facets}"
-            )
+            missed = f"failed {seen.snapshot.failed}, facets {seen.snapshot.facets}"
+            assert time.monotonic() < deadline, f"not within {timeout} s; the last sweep: {missed}"
             time.sleep(pause)
         return seen
 

@@ -1,4 +1,4 @@
-"""What a real Prometheus makes of our labels: ours stay, and nothing of ours is put where a series speaks of a target."""
+"""What a real Prometheus makes of our labels: ours stay, and its own are not put where a series speaks of a target."""
 
 from __future__ import annotations
 
