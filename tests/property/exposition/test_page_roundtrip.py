@@ -31,6 +31,7 @@ value = (
 def same(left: float, right: float) -> bool:
     if math.isnan(left):
         return math.isnan(right)
+    left = float(left)  # a reader may keep whole numbers exact where Prometheus, which knows floats only, would not
     return left == right and math.copysign(1, left) == math.copysign(1, right)
 
 
