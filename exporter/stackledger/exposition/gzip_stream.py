@@ -6,6 +6,7 @@ ended with a full flush; the member's CRC-32 is combined from the pieces' (RFC 1
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,14 +52,32 @@ def member(pieces: Sequence[Piece]) -> bytes:
 
 def _combine(crc: int, piece: Piece) -> int:
     """CRC of what came before, followed by the piece: the first is shifted by the piece's length in bytes."""
-    power, bits = 1 << 31, piece.length
-    for square in _SQUARES:
-        if not bits:
-            break
+    bits, shift = piece.length, 0
+    while bits:
         if bits & 1:
-            power = _multiply(square, power)
+            table = _shifts(shift)
+            crc = table[0][crc & 255] ^ table[1][crc >> 8 & 255] ^ table[2][crc >> 16 & 255] ^ table[3][crc >> 24]
         bits >>= 1
-    return _multiply(power, crc) ^ piece.crc
+        shift += 1
+    return crc ^ piece.crc
+
+
+@functools.cache
+def _shifts(shift: int) -> tuple[list[int], ...]:
+    """What a CRC becomes when 2^shift zero bytes follow, by each of its four bytes (it is linear in its bits)."""
+    power = 1 << 23  # x^8: one byte
+    for _ in range(shift):
+        power = _multiply(power, power)
+    bits = [_multiply(power, 1 << bit) for bit in range(32)]
+    return tuple([_sum(bits[8 * byte : 8 * byte + 8], value) for value in range(256)] for byte in range(4))
+
+
+def _sum(bits: Sequence[int], value: int) -> int:
+    total = 0
+    for index, contribution in enumerate(bits):
+        if value >> index & 1:
+            total ^= contribution
+    return total
 
 
 def _multiply(a: int, b: int) -> int:
@@ -70,15 +89,3 @@ def _multiply(a: int, b: int) -> int:
         a = (a << 1) & 0xFFFFFFFF
         b = (b >> 1) ^ _POLYNOMIAL if b & 1 else b >> 1
     return product
-
-
-def _squares() -> tuple[int, ...]:
-    """x^8, x^16, x^32 ...: the shift by 1, 2, 4 ... bytes, for lengths up to 2^40."""
-    value, powers = 1 << 23, []
-    for _ in range(40):
-        powers.append(value)
-        value = _multiply(value, value)
-    return tuple(powers)
-
-
-_SQUARES = _squares()
