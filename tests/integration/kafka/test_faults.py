@@ -105,6 +105,9 @@ def test_a_killed_broker_and_its_return(cluster: KafkaCluster, reader: Reader) -
     assert back.one(m.UNDER_MIN_ISR) == 0
     assert back.one(m.OFFSETS_COMPLETENESS) == 1
     assert back.label(m.BROKER_INFO, "broker_id", port=str(victim.port)) == "3"
+    # Its partitions have one replica: a later test that stops a broker would wait for them in vain.
+    cluster.tool("topics", "--delete", "--topic", "killed-alone")
+    reader.until(lambda seen: not seen.rows(m.TOPIC_INFO, topic_name="killed-alone"))
 
 
 def test_without_a_quorum_there_is_no_controller(cluster: KafkaCluster, reader: Reader) -> None:
