@@ -27,6 +27,11 @@ DOMAINS: tuple[Domain, ...] = (
 )
 
 
+def by_name() -> dict[str, Integration[Any, Any]]:
+    """Every integration by its key in the configuration."""
+    return {integration.name: integration for integration in INTEGRATIONS}
+
+
 def metrics() -> tuple[Metric[Any], ...]:
     """Every metric that can be on the page, in page order: the service's own, then each integration's."""
     own = tuple(metric for domain in DOMAINS for metric in domain.metrics)

@@ -66,10 +66,9 @@ async def _read_all(configuration: Configuration) -> tuple[list[Status], list[st
     from stackledger.exposition import Page
 
     clock = SystemClock()
-    integrations = {integration.name: integration for integration in registry.INTEGRATIONS}
-    scheduler = Scheduler(
-        integrations, Page(registry.metrics(), clock), clock=clock, place=Place("", ""), checkpoints=Checkpoints(None)
-    )
+    page = Page(registry.metrics(), clock)
+    nowhere = Checkpoints(None)
+    scheduler = Scheduler(registry.by_name(), page, clock=clock, place=Place("", ""), checkpoints=nowhere)
     problems: list[str] = []
     for integration, section in configuration.sections():
         found = await _found(integration, section, problems)

@@ -50,7 +50,7 @@ class _Known:
     def __init__(self, config: Path | None) -> None:
         from stackledger import registry
 
-        enabled = tuple(integration.name for integration in registry.INTEGRATIONS)
+        enabled = tuple(registry.by_name())
         self.metrics: dict[str, Metric[Any]] = {}
         self.alerts: dict[str, AlertRule] = {}
         self.runbooks: dict[str, Path] = {}

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stackledger.catalogue import Metric
 from stackledger.clock import Clock
 from stackledger.collect import metrics as m
 from stackledger.collect.bounded import Bounded
@@ -17,7 +16,7 @@ from stackledger.collect.checkpoint import Checkpoints
 from stackledger.collect.integration import Integration, State
 from stackledger.collect.plan import Planned
 from stackledger.collect.runner import LaneRunner, OpenTarget, Reading, Status
-from stackledger.collect.snapshot import WHOLE, Part, Rows
+from stackledger.collect.snapshot import WHOLE, Part, families
 from stackledger.errors import TargetError
 from stackledger.exposition import Page, PartLabels
 
@@ -179,7 +178,7 @@ class Scheduler:
         shown: set[tuple[str, ...]] = set()
         for name in sorted(reading.kept.parts.keys() | reading.parts.keys()):
             kept = reading.kept.parts.get(name)
-            rows = {} if kept is None else dict(_pairs(kept.rows))
+            rows = {} if kept is None else families(kept.rows)
             instance = name if kept is None else kept.instance
             if up is not None and instance and (kept is not None or name != WHOLE):
                 rows[up] = ([()], [float(reading.parts.get(name, False))])
@@ -194,7 +193,7 @@ class Scheduler:
             labels = (running.planned.integration, running.planned.settings.name)
             reading.own.add(m.STATE_START, running.began, *labels)
         owner = (running.planned.id, lane, "", "own")
-        self._page.put(owner, self._own_labels(running), dict(_pairs(reading.own.rows)))
+        self._page.put(owner, self._own_labels(running), families(reading.own.rows))
         return {owner}
 
     def _count_targets(self) -> None:
@@ -204,8 +203,4 @@ class Scheduler:
             if count:
                 part.add(m.TARGETS, count, name)
         labels = PartLabels(environment=self._place.environment, region=self._place.region)
-        self._page.put(("targets",), labels, dict(_pairs(part.rows)))
-
-
-def _pairs(rows: Mapping[Metric[Any], Rows]) -> list[tuple[Metric[Any], tuple[list[tuple[str, ...]], list[float]]]]:
-    return [(metric, (family.keys, family.values)) for metric, family in rows.items()]
+        self._page.put(("targets",), labels, families(part.rows))

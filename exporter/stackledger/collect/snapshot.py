@@ -36,6 +36,11 @@ class Rows:
         self.values = values
 
 
+def families(rows: Mapping[Metric[Any], Rows]) -> dict[Metric[Any], tuple[list[Key], list[float]]]:
+    """Label values and values by family: how the page takes samples."""
+    return {metric: (family.keys, family.values) for metric, family in rows.items()}
+
+
 class Part:
     """Samples of one part. `instance` is the node's address and empty for what speaks of the whole target."""
 

@@ -45,12 +45,6 @@ class Group:
         self._flat: list[float] | None = None
         """All values in skeleton order; None once blocks came, went or changed their keys."""
 
-    def put(
-        self, metric: Metric[Any], owner: Hashable, common: str, keys: Sequence[Key], values: Sequence[float]
-    ) -> None:
-        """Set the family's samples of one part. `common` is the part's labels, already spelt."""
-        self.commit(metric, owner, self.prepared(metric, owner, common=common, keys=keys, values=values))
-
     def prepared(
         self, metric: Metric[Any], owner: Hashable, *, common: str, keys: Sequence[Key], values: Sequence[float]
     ) -> Block:
@@ -104,6 +98,8 @@ class Group:
     @property
     def series(self) -> int:
         """How many lines of samples the group has."""
+        if self._flat is not None:
+            return len(self._flat)
         return sum(len(block.keys) for _, block in self._blocks())
 
     def family(self, metric: Metric[Any]) -> Iterator[Block]:

@@ -41,12 +41,12 @@ class PartLabels:
     instance: str | None = None
     job: str = ""
 
-    def spelt(self, metric: Metric[Any]) -> str:
-        """The labels as they stand in a line of this metric."""
+    def spelt(self, *, node: bool) -> str:
+        """The labels as they stand in a line of a metric that speaks of a node, or of the whole target."""
         pairs = [("cluster", self.cluster), ("environment", self.environment), ("region", self.region)]
         spelt = [f'{name}="{escape(value)}"' for name, value in (*pairs, ("job", self.job)) if value]
         if self.instance is not None:
-            spelt.append(f'instance="{escape(self.instance if metric.node else "")}"')
+            spelt.append(f'instance="{escape(self.instance if node else "")}"')
         return ",".join(spelt)
 
 
@@ -91,9 +91,10 @@ class Page:
         unknown = next((metric for metric in rows if metric not in self._group_of), None)
         if unknown is not None:
             raise DeclarationError(f"{unknown.name} is not in the metrics of any registered integration")
+        of_node, of_target = labels.spelt(node=True), labels.spelt(node=False)
         blocks = {
             metric: self._group_of[metric].prepared(
-                metric, owner, common=labels.spelt(metric), keys=keys, values=values
+                metric, owner, common=of_node if metric.node else of_target, keys=keys, values=values
             )
             for metric, (keys, values) in rows.items()
         }

@@ -126,7 +126,7 @@ def _alerts() -> Iterator[str]:
 
 
 def _alerts_by_owner() -> Mapping[str, tuple[Any, ...]]:
-    enabled = tuple(integration.name for integration in registry.INTEGRATIONS)
+    enabled = tuple(registry.by_name())
     found: dict[str, tuple[Any, ...]] = {one.title: one.alerts() for one in registry.INTEGRATIONS}
     found |= {one.title: one.alerts(enabled) for one in registry.DOMAINS}
     return {title: alerts for title, alerts in found.items() if alerts}

@@ -130,7 +130,7 @@ def runbook(name: str) -> str | None:
 
 def _burn_runbook(name: str) -> str | None:
     """The runbook of an error budget that burns; all promises share one text."""
-    enabled = tuple(integration.name for integration in registry.INTEGRATIONS)
+    enabled = tuple(registry.by_name())
     promises = [slo for integration in registry.INTEGRATIONS for slo in integration.slos()]
     promises += [slo for domain in registry.DOMAINS for slo in domain.slos(enabled)]
     return next((burn_runbook(slo) for slo in promises if alert_name(slo) == name), None)

@@ -17,7 +17,7 @@ from stackledger.collect.plan import Planned, plan
 from stackledger.collect.runner import Status
 from stackledger.collect.scheduler import Place, Scheduler
 from stackledger.collect.settings import Discovery
-from stackledger.collect.snapshot import Part
+from stackledger.collect.snapshot import Part, families
 from stackledger.config import Configuration, load
 from stackledger.errors import ConfigError, DiscoveryError, Mistake
 from stackledger.exposition import Page, PartLabels
@@ -145,9 +145,8 @@ class Observer:
     def _new_scheduler(self, page: Page) -> Scheduler:
         root = self.configuration.root
         directory = root.data_dir / "state" if root.data_dir is not None else None
-        integrations = {integration.name: integration for integration in registry.INTEGRATIONS}
         place = Place(root.environment, root.region)
-        return Scheduler(integrations, page, clock=self.clock, place=place, checkpoints=Checkpoints(directory))
+        return Scheduler(registry.by_name(), page, clock=self.clock, place=place, checkpoints=Checkpoints(directory))
 
     # -- discovery ---------------------------------------------------------------------------------------------------
 
@@ -205,8 +204,7 @@ class Observer:
         for name in sorted({name for name, _ in self._discovery_good}):
             good = all(well for at, well in self._discovery_good.items() if at[0] == name)
             part.add(cm.DISCOVERY_SUCCESS, float(good), name)
-        rows = {metric: (family.keys, family.values) for metric, family in part.rows.items()}
-        self.page.put(("discovery",), self._labels(), rows)
+        self.page.put(("discovery",), self._labels(), families(part.rows))
 
     def _labels(self) -> PartLabels:
         root = self.configuration.root

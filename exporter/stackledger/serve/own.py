@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from pathlib import Path
 import stackledger
 from stackledger.catalogue import Common, Metric
 from stackledger.clock import Clock
-from stackledger.collect.snapshot import Part
+from stackledger.collect.snapshot import Part, families
 from stackledger.domains.self import metrics as m
 from stackledger.exposition import Page, PartLabels
 
@@ -65,8 +66,7 @@ class OwnSamples:
         part.add(m.LOOP_LAG, max(self._lags))
         for metric, read in _PROCESS.items():
             part.add(metric, _or_absent(read))
-        rows = {metric: (family.keys, family.values) for metric, family in part.rows.items()}
-        self._page.put(("self",), self._labels, rows)
+        self._page.put(("self",), self._labels, families(part.rows))
 
 
 def _or_absent(read: Callable[[], float]) -> float | None:
@@ -87,6 +87,7 @@ def _cpu_seconds() -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+@functools.cache  # it never changes, and /proc/stat is long on a large machine
 def _start_time() -> float:
     boot = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime"))
     return int(boot.split()[1]) + int(_stat()[19]) / os.sysconf("SC_CLK_TCK")
