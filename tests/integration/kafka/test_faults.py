@@ -10,7 +10,10 @@ import pytest
 from lab.kafka import KafkaBroker, KafkaCluster
 from lab.process import wait_until
 from stackledger.errors import ConnectError, ReadTimeoutError, TargetError
-from stackledger.integrations.kafka import metrics as m
+from stackledger.integrations.kafka.cluster import metrics as cm
+from stackledger.integrations.kafka.groups import metrics as gm
+from stackledger.integrations.kafka.peers.kminion import metrics as kminion
+from stackledger.integrations.kafka.topics import metrics as tm
 from tests.conftest import running
 from tests.integration.kafka.reading import Reader, Seen
 
@@ -27,7 +30,7 @@ def cluster() -> Iterator[KafkaCluster]:
 @pytest.fixture
 def reader(cluster: KafkaCluster) -> Iterator[Reader]:
     with Reader(cluster.bootstrap, timeout_seconds=3.0) as reader:
-        reader.until(lambda seen: seen.snapshot.complete and seen.one(m.UNDER_REPLICATED) == 0)
+        reader.until(lambda seen: seen.snapshot.complete and seen.one(cm.UNDER_REPLICATED) == 0)
         yield reader
 
 
@@ -47,29 +50,31 @@ def test_a_frozen_broker_takes_nothing_away(cluster: KafkaCluster, reader: Reade
         frozen = reader.sweep()  # the very first sweep, before the cluster itself has noticed
         assert isinstance(error_of(frozen, victim), ReadTimeoutError)
         assert frozen.snapshot.completeness < 1
-        assert 0 < frozen.one(m.OFFSETS_COMPLETENESS) < 1
-        assert frozen.one(m.OFFSETS_AGE) > 0
+        assert 0 < frozen.one(tm.OFFSETS_COMPLETENESS) < 1
+        assert frozen.one(tm.OFFSETS_AGE) > 0
         assert _lags(frozen) == _lags(before)
-        for metric in (m.TOPIC_HIGH_WATER_MARK_SUM, m.TOPIC_LOW_WATER_MARK_SUM, m.RECORDS_PRODUCED):
+        for metric in (kminion.TOPIC_HIGH_WATER_MARK_SUM, kminion.TOPIC_LOW_WATER_MARK_SUM, tm.RECORDS_PRODUCED):
             assert frozen.one(metric, topic_name="frozen") == before.one(metric, topic_name="frozen")
-        assert len(frozen.rows(m.GROUP_TOPIC_PARTITION_LAG, topic_name="frozen")) == 54
-        gone = reader.until(lambda seen: seen.one(m.BROKERS) == 2, timeout=60)
+        assert len(frozen.rows(kminion.GROUP_TOPIC_PARTITION_LAG, topic_name="frozen")) == 54
+        gone = reader.until(lambda seen: seen.one(cm.BROKERS) == 2, timeout=60)
         assert isinstance(error_of(gone, victim), TargetError)
-        moved = reader.until(lambda seen: seen.one(m.OFFSETS_COMPLETENESS) == 1 and seen.one(m.GROUPS_HELD) == 0)
+        moved = reader.until(lambda seen: seen.one(tm.OFFSETS_COMPLETENESS) == 1 and seen.one(gm.GROUPS_HELD) == 0)
         assert _lags(moved) == _lags(before)
-        assert moved.one(m.RECORDS_PRODUCED, topic_name="frozen") == before.one(m.RECORDS_PRODUCED, topic_name="frozen")
-        assert moved.one(m.UNDER_REPLICATED) > 0
-        assert moved.one(m.ISR_SHRINKS) > 0
+        assert moved.one(tm.RECORDS_PRODUCED, topic_name="frozen") == before.one(
+            tm.RECORDS_PRODUCED, topic_name="frozen"
+        )
+        assert moved.one(cm.UNDER_REPLICATED) > 0
+        assert moved.one(cm.ISR_SHRINKS) > 0
     finally:
         cluster.thaw(victim)
-    healed = reader.until(lambda seen: seen.snapshot.complete and seen.one(m.UNDER_REPLICATED) == 0, timeout=90)
+    healed = reader.until(lambda seen: seen.snapshot.complete and seen.one(cm.UNDER_REPLICATED) == 0, timeout=90)
     assert _lags(healed) == _lags(before)
-    assert healed.one(m.ISR_EXPANDS) > 0
-    assert healed.one(m.RECORDS_PRODUCED, topic_name="frozen") == before.one(m.RECORDS_PRODUCED, topic_name="frozen")
+    assert healed.one(cm.ISR_EXPANDS) > 0
+    assert healed.one(tm.RECORDS_PRODUCED, topic_name="frozen") == before.one(tm.RECORDS_PRODUCED, topic_name="frozen")
 
 
 def _lags(seen: Seen) -> dict[str, float]:
-    return {dict(row)["group_id"]: lag for row, lag in seen.rows(m.GROUP_TOPIC_LAG, topic_name="frozen").items()}
+    return {dict(row)["group_id"]: lag for row, lag in seen.rows(gm.LAG, topic_name="frozen").items()}
 
 
 def test_a_killed_broker_and_its_return(cluster: KafkaCluster, reader: Reader) -> None:
@@ -77,54 +82,54 @@ def test_a_killed_broker_and_its_return(cluster: KafkaCluster, reader: Reader) -
     cluster.create_topic("killed-alone", partitions=3, replicas=1)
     cluster.create_topic("killed-strict", partitions=3, config={"min.insync.replicas": "3"})
     cluster.produce("killed", 600)
-    before = reader.until(lambda seen: bool(seen.rows(m.RECORDS_PRODUCED, topic_name="killed-strict")))
+    before = reader.until(lambda seen: bool(seen.rows(tm.RECORDS_PRODUCED, topic_name="killed-strict")))
     victim = cluster.broker(3)
     cluster.kill(victim)
     dead = reader.sweep()
     assert isinstance(error_of(dead, victim), ConnectError)
-    dead = reader.until(lambda seen: seen.one(m.OFFLINE) == 1, timeout=60)
+    dead = reader.until(lambda seen: seen.one(cm.OFFLINE) == 1, timeout=60)
     assert isinstance(error_of(dead, victim), ConnectError)
-    assert dead.one(m.BROKERS_EXPECTED) == 3
-    assert dead.rows(m.TOPIC_UNHEALTHY, topic_name="killed-alone", problem="offline")
+    assert dead.one(cm.BROKERS_EXPECTED) == 3
+    assert dead.rows(cm.TOPIC_UNHEALTHY, topic_name="killed-alone", problem="offline")
     under = reader.until(
-        lambda seen: bool(seen.rows(m.TOPIC_UNHEALTHY, topic_name="killed-strict", problem="under_min_isr"))
+        lambda seen: bool(seen.rows(cm.TOPIC_UNHEALTHY, topic_name="killed-strict", problem="under_min_isr"))
     )
-    assert under.one(m.TOPIC_UNHEALTHY, topic_name="killed-strict", problem="under_min_isr") == 3
-    assert under.one(m.UNDER_MIN_ISR) == 3 + 1  # the offline partition takes no writes either
-    assert under.one(m.TOPIC_HIGH_WATER_MARK_SUM, topic_name="killed") == 600
+    assert under.one(cm.TOPIC_UNHEALTHY, topic_name="killed-strict", problem="under_min_isr") == 3
+    assert under.one(cm.UNDER_MIN_ISR) == 3 + 1  # the offline partition takes no writes either
+    assert under.one(kminion.TOPIC_HIGH_WATER_MARK_SUM, topic_name="killed") == 600
     cluster.produce("killed", 300)
-    more = reader.until(lambda seen: seen.one(m.TOPIC_HIGH_WATER_MARK_SUM, topic_name="killed") == 900)
-    produced = before.one(m.RECORDS_PRODUCED, topic_name="killed")
-    assert more.one(m.RECORDS_PRODUCED, topic_name="killed") == produced + 300
+    more = reader.until(lambda seen: seen.one(kminion.TOPIC_HIGH_WATER_MARK_SUM, topic_name="killed") == 900)
+    produced = before.one(tm.RECORDS_PRODUCED, topic_name="killed")
+    assert more.one(tm.RECORDS_PRODUCED, topic_name="killed") == produced + 300
     cluster.restart(victim)
     back = reader.until(
-        lambda seen: seen.snapshot.complete and seen.one(m.UNDER_REPLICATED) == 0 and seen.one(m.OFFLINE) == 0,
+        lambda seen: seen.snapshot.complete and seen.one(cm.UNDER_REPLICATED) == 0 and seen.one(cm.OFFLINE) == 0,
         timeout=90,
     )
-    assert back.one(m.RECORDS_PRODUCED, topic_name="killed") == produced + 300
-    assert back.one(m.UNDER_MIN_ISR) == 0
-    assert back.one(m.OFFSETS_COMPLETENESS) == 1
-    assert back.label(m.BROKER_INFO, "broker_id", port=str(victim.port)) == "3"
+    assert back.one(tm.RECORDS_PRODUCED, topic_name="killed") == produced + 300
+    assert back.one(cm.UNDER_MIN_ISR) == 0
+    assert back.one(tm.OFFSETS_COMPLETENESS) == 1
+    assert back.label(kminion.BROKER_INFO, "broker_id", port=str(victim.port)) == "3"
     # Its partitions have one replica: a later test that stops a broker would wait for them in vain.
     cluster.tool("topics", "--delete", "--topic", "killed-alone")
-    reader.until(lambda seen: not seen.rows(m.TOPIC_INFO, topic_name="killed-alone"))
+    reader.until(lambda seen: not seen.rows(kminion.TOPIC_INFO, topic_name="killed-alone"))
 
 
 def test_without_a_quorum_there_is_no_controller(cluster: KafkaCluster, reader: Reader) -> None:
     """The controller and one more voter freeze; the third broker answers what it can, and says so."""
-    leader = int(reader.sweep().one(m.QUORUM_LEADER))
+    leader = int(reader.sweep().one(cm.QUORUM_LEADER))
     others = [broker for broker in cluster.brokers if broker.node_id != leader]
     victims = [cluster.broker(leader), others[0]]
     for victim in victims:
         cluster.freeze(victim)
     try:
-        seen = reader.until(lambda seen: seen.rows(m.QUORUM_HAS_LEADER) == {frozenset(): 0.0}, timeout=60)
+        seen = reader.until(lambda seen: seen.rows(cm.QUORUM_HAS_LEADER) == {frozenset(): 0.0}, timeout=60)
         assert seen.snapshot.facets["quorum"] is not None
-        assert seen.label(m.CLUSTER_INFO, "controller_id") == "-1"
+        assert seen.label(kminion.CLUSTER_INFO, "controller_id") == "-1"
     finally:
         for victim in victims:
             cluster.thaw(victim)
-    reader.until(lambda seen: seen.snapshot.complete and seen.one(m.QUORUM_HAS_LEADER) == 1, timeout=90)
+    reader.until(lambda seen: seen.snapshot.complete and seen.one(cm.QUORUM_HAS_LEADER) == 1, timeout=90)
 
 
 def test_repeated_failures_leak_nothing(cluster: KafkaCluster, reader: Reader) -> None:

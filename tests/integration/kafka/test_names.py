@@ -1,4 +1,4 @@
-"""kminion's names: labels as kminion's own scrape has them, values as Kafka's command line tools print them."""
+"""The peers' names: labels as their own scrapes have them, values as Kafka's command line tools print them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.integration.kafka.reading import Labels, Reader, Seen, only
 
 pytestmark = pytest.mark.real("kafka")
 
-NAMES = Path(__file__).parents[2] / "data" / "names" / "kminion.txt"
+NAMES = Path(__file__).parents[2] / "data" / "names"
 FAMILIES = ("kminion_kafka_topic_", "kminion_kafka_broker_", "kminion_kafka_cluster_", "kminion_kafka_consumer_group_")
 METRICS = {metric.name: metric for metric in KAFKA.metrics}
 OUT_OF_SCOPE = {
@@ -29,8 +29,8 @@ OURS = "names-"
 Rows = dict[Labels, float]
 
 
-def peer_names() -> dict[str, set[str]]:
-    rows = (line.split(" ") for line in NAMES.read_text().splitlines() if line)
+def peer_names(peer: str = "kminion") -> dict[str, set[str]]:
+    rows = (line.split(" ") for line in (NAMES / f"{peer}.txt").read_text().splitlines() if line)
     return {row[0]: set(filter(None, row[1].split(","))) for row in rows}
 
 
@@ -60,6 +60,12 @@ class Tools:
             )
             found[labels] = 1.0
         return found
+
+    def partitions(self) -> list[tuple[str, str, int, list[str], list[str]]]:
+        """Topic, partition, leader, replicas, replicas in sync."""
+        pattern = r"^\s+Topic: (\S+)\s+Partition: (\d+)\s+Leader: (\d+)\s+Replicas: (\S+)\s+Isr: (\S+)"
+        rows = re.findall(pattern, self._cluster.tool("topics", "--describe"), re.MULTILINE)
+        return [(topic, p, int(leader), all_.split(","), isr.split(",")) for topic, p, leader, all_, isr in rows]
 
     def offsets(self, when: str) -> dict[tuple[str, int], int]:
         printed = self._cluster.tool("get-offsets", "--topic", f"{OURS}.*", "--time", when)
@@ -324,3 +330,76 @@ def test_quorum_is_what_metadata_quorum_says(cluster: KafkaCluster, exposed: dic
     assert exposed["stackledger_kafka_quorum_leader_epoch"][row()] == float(told["LeaderEpoch"])
     assert exposed["stackledger_kafka_quorum_has_leader"][row()] == 1
     assert set(exposed["stackledger_kafka_quorum_replica_lag"]) == {row(replica_id=n, role="voter") for n in (1, 2, 3)}
+
+
+# -- kafka_exporter's names, chosen by `names: kafka_exporter` ---------------------------------------------------------
+
+NOT_OURS = "kafka_exporter_build_info"
+"""Facts of that program's build."""
+
+
+@pytest.fixture(scope="module")
+def exposed_for_kafka_exporter(cluster: KafkaCluster, expected: dict[str, Rows]) -> dict[str, Rows]:
+    with Reader(cluster.bootstrap, names="kafka_exporter") as reader:
+        fast, slow = reader.sweep(), reader.sweep("slow")
+    return {name: {**fast.rows(metric), **slow.rows(metric)} for name, metric in METRICS.items()}
+
+
+def _of_kafka_exporter(tools: Tools, kminion: dict[str, Rows]) -> dict[str, Rows]:
+    found: dict[str, Rows] = defaultdict(dict)
+    for topic, partition, leader, replicas, in_sync in tools.partitions():
+        at = row(topic=topic, partition=partition)
+        found["kafka_topic_partition_leader"][at] = leader
+        found["kafka_topic_partition_replicas"][at] = len(replicas)
+        found["kafka_topic_partition_in_sync_replica"][at] = len(in_sync)
+        found["kafka_topic_partition_leader_is_preferred"][at] = float(replicas[0] == str(leader))
+        found["kafka_topic_partition_under_replicated_partition"][at] = float(len(in_sync) < len(replicas))
+        whole = row(topic=topic)
+        found["kafka_topic_partitions"][whole] = found["kafka_topic_partitions"].get(whole, 0) + 1
+    for name, when in (("current", "-1"), ("oldest", "-2")):
+        found[f"kafka_topic_partition_{name}_offset"] = {
+            row(topic=topic, partition=partition): offset for (topic, partition), offset in tools.offsets(when).items()
+        }
+    brokers = tools.brokers()
+    found["kafka_brokers"] = {row(): len(brokers)}
+    found["kafka_broker_info"] = {row(id=key, address=f"{host}:{port}"): 1 for key, (host, port, _) in brokers.items()}
+    for group, topic, partition, committed, _, lag, *_ in tools.groups("--offsets"):
+        if committed != "-":
+            at = row(consumergroup=group, topic=topic, partition=partition)
+            found["kafka_consumergroup_current_offset"][at] = float(committed)
+            found["kafka_consumergroup_lag"][at] = float(lag)
+    renamed = {"group_id": "consumergroup", "topic_name": "topic"}
+    for theirs, its in (("topic_offset_sum", "current_offset_sum"), ("topic_lag", "lag_sum"), ("members", "members")):
+        rows = kminion[f"kminion_kafka_consumer_group_{theirs}"]
+        found[f"kafka_consumergroup_{its}"] = {
+            row(**{renamed[name]: value for name, value in labels}): value for labels, value in rows.items()
+        }
+    return found
+
+
+def test_kafka_exporters_names(
+    cluster: KafkaCluster,
+    expected: dict[str, Rows],
+    exposed_for_kafka_exporter: dict[str, Rows],
+    record_coverage: Callable[[str, str, str], None],
+) -> None:
+    wanted = _of_kafka_exporter(Tools(cluster), expected)
+    for name, labels in peer_names("kafka_exporter").items():
+        record_coverage("kafka_exporter", name, "out of scope" if name == NOT_OURS else "missing")
+        if name == NOT_OURS:
+            continue
+        assert set(METRICS[name].label_names) == labels
+        rows, keyed = exposed_for_kafka_exporter[name], "consumergroup" if "consumergroup" in name else "topic"
+        if keyed in labels:
+            rows = only(rows, keyed, OURS)
+            wanted[name] = only(wanted[name], keyed, OURS)
+        assert rows == wanted[name], name
+        assert rows, name
+        record_coverage("kafka_exporter", name, "asserted")
+
+
+def test_never_both_peers(exposed: dict[str, Rows], exposed_for_kafka_exporter: dict[str, Rows]) -> None:
+    assert not [name for name, rows in exposed.items() if name.startswith("kafka_") and rows]
+    assert not [name for name, rows in exposed_for_kafka_exporter.items() if name.startswith("kminion_") and rows]
+    ours = [name for name in exposed if name.startswith("stackledger_kafka_")]
+    assert {n for n in ours if exposed[n]} == {n for n in ours if exposed_for_kafka_exporter[n]}

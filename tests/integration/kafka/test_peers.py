@@ -13,7 +13,7 @@ import pytest
 
 from lab.kafka import KafkaCluster
 from stackledger.errors import AuthError, ConnectError, ProtocolError, ReadTimeoutError, TargetError
-from stackledger.integrations.kafka import metrics as m
+from stackledger.integrations.kafka.cluster import metrics as cm
 from tests.conftest import running
 from tests.integration.kafka.reading import Reader
 
@@ -78,7 +78,7 @@ def test_one_dead_bootstrap_server_is_no_obstacle(kafka_cluster: KafkaCluster) -
     with peer(None) as (silent, held):
         bootstrap = f"{silent},{kafka_cluster.bootstrap}"
         with Reader(bootstrap, timeout_seconds=3.0, foreign=held) as reader:
-            assert reader.sweep().one(m.BROKERS) == 1
+            assert reader.sweep().one(cm.BROKERS) == 1
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stackledger.integrations.kafka.lag import CAUGHT_UP, MAX_POINTS, Lag, lag_of, pack, points_of, remember
+from stackledger.integrations.kafka.groups.lag import CAUGHT_UP, MAX_POINTS, Lag, lag_of, pack, points_of, remember
 from stackledger.integrations.kafka.state import HistoryPoint
 
 TOPIC = "id"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stackledger.integrations.kafka.verdict import Situation, judge, progress
+from stackledger.integrations.kafka.groups.verdict import Situation, judge, progress
 
 commits = st.dictionaries(st.integers(0, 5), st.integers(0, 30), max_size=6)
 

@@ -9,9 +9,14 @@ from pathlib import Path
 
 from stackledger.catalogue import metrics_of
 from stackledger.collect.integration import Integration, Opening, Source
-from stackledger.integrations.kafka import metrics
+from stackledger.integrations.kafka.cluster import metrics as of_cluster
 from stackledger.integrations.kafka.config import KafkaTarget
+from stackledger.integrations.kafka.groups import metrics as of_groups
+from stackledger.integrations.kafka.peers.kafka_exporter import metrics as of_kafka_exporter
+from stackledger.integrations.kafka.peers.kminion import metrics as of_kminion
 from stackledger.integrations.kafka.state import KafkaState
+from stackledger.integrations.kafka.storage import metrics as of_storage
+from stackledger.integrations.kafka.topics import metrics as of_topics
 from stackledger.model import SLO, AlertRule, Dashboard
 
 
@@ -39,15 +44,17 @@ def _slos() -> tuple[SLO, ...]:
     return slos()
 
 
+_METRICS = (of_cluster, of_topics, of_groups, of_storage, of_kminion, of_kafka_exporter)
+
 KAFKA: Integration[KafkaTarget, KafkaState] = Integration(
     name="kafka",
     title="Kafka",
     settings=KafkaTarget,
-    metrics=metrics_of(metrics),
+    metrics=tuple(metric for module in _METRICS for metric in metrics_of(module)),
     open=_open,
     folder=Path(__file__).parent,
     state=KafkaState,
-    up=metrics.UP,
+    up=of_cluster.UP,
     job="kafka",
     slow=True,
     addresses="bootstrap",

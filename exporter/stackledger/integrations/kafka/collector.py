@@ -7,20 +7,22 @@ import asyncio
 from stackledger.collect.integration import Opening
 from stackledger.collect.snapshot import Part, Snapshot
 from stackledger.errors import AuthError, ProtocolError, TargetError
-from stackledger.integrations.kafka import connect, samples
+from stackledger.integrations.kafka import connect
 from stackledger.integrations.kafka.answers import Answers
+from stackledger.integrations.kafka.cluster import samples
+from stackledger.integrations.kafka.cluster.health import health_of
+from stackledger.integrations.kafka.cluster.quorum import QuorumConnection
+from stackledger.integrations.kafka.cluster.releases import release_of
 from stackledger.integrations.kafka.config import KafkaTarget
 from stackledger.integrations.kafka.filters import Filters
-from stackledger.integrations.kafka.groups import add_groups
-from stackledger.integrations.kafka.health import health_of
-from stackledger.integrations.kafka.keys import Keys
+from stackledger.integrations.kafka.groups.samples import add_groups
 from stackledger.integrations.kafka.merge import merge
-from stackledger.integrations.kafka.quorum import QuorumConnection
-from stackledger.integrations.kafka.releases import release_of
-from stackledger.integrations.kafka.slow import Disks, disk_snapshot
 from stackledger.integrations.kafka.state import BrokerMemory, KafkaState
+from stackledger.integrations.kafka.storage.samples import Disks, disk_snapshot
 from stackledger.integrations.kafka.sweep import Sweep, within
-from stackledger.integrations.kafka.topic_configs import read_configs
+from stackledger.integrations.kafka.topics.configs import read_configs
+from stackledger.integrations.kafka.topics.samples import add_completeness, add_topics
+from stackledger.integrations.kafka.view import View
 from stackledger.integrations.kafka.wire.cluster import Cluster
 from stackledger.integrations.kafka.wire.connection import Options, Traffic
 from stackledger.integrations.kafka.wire.error_codes import ErrorCode, error_name
@@ -42,7 +44,7 @@ class KafkaSource:
         self._clock = opening.clock
         self._seconds = opening.timeout_seconds
         self._filters = Filters(opening.settings.exclude_topics, opening.settings.exclude_groups)
-        self._keys = Keys()
+        self._view = View(opening.settings)
         self._clients: dict[str, Cluster] = {}
         self._quorum: QuorumConnection | None = None
         self._options: Options | None = None
@@ -129,21 +131,27 @@ class KafkaSource:
             self._state.configs.update(answer)
 
     def _snapshot(self, answers: Answers) -> Snapshot:
-        health = health_of(answers.metadata.topics, self._state.configs)
+        state, view, topics = self._state, self._view, answers.metadata.topics
+        health = health_of(topics, state.configs)
         controller = samples.controller_of(answers)
-        parts = {
-            samples.address_of(answers.expected[key]): samples.broker_part(answers, key, health, controller=controller)
-            for key in sorted(answers.brokers)
-        }
+        parts = {}
+        for key in sorted(answers.brokers):
+            broker = answers.expected[key]
+            part = parts[samples.address_of(broker)] = samples.broker_part(answers, key, health, controller=controller)
+            view.peer.broker(part, key, broker, is_controller=key == controller)
         part = parts["cluster"] = Part(answers.at)
-        samples.add_cluster(part, answers, release=self._release or "unknown", controller=controller)
+        release = self._release or "unknown"
+        samples.add_cluster(part, answers, release=release)
         samples.add_traffic(part, self._traffic)
-        samples.add_health(part, health, self._state)
+        samples.add_health(part, health, state)
         samples.add_quorum(part, answers.quorum)
-        samples.add_topics(part, self._state, answers.metadata.topics, settings=self._settings, keys=self._keys)
-        samples.add_completeness(part, self._state, answers.at)
-        add_groups(part, self._state, settings=self._settings, keys=self._keys)
-        self._keys.end()
+        complete = samples.is_complete(answers)
+        view.peer.cluster(part, answers, complete=complete, release=release, controller=controller)
+        view.peer.traffic(part, self._traffic)
+        add_topics(part, state, topics, view=view)
+        add_completeness(part, state, answers.at)
+        add_groups(part, state, view=view)
+        view.keys.end()
         failed = {samples.address_of(answers.expected[key]): error for key, error in answers.failed.items()}
         facets = {**answers.facets, "quorum": answers.quorum.error, "configs": self._config_error}
         return Snapshot(parts, failed, facets)
@@ -164,7 +172,7 @@ class KafkaSource:
             raise next(answer for answer in answers.values() if isinstance(answer, TargetError))
         known = {key: broker for key, broker in self._state.brokers.items() if key not in brokers}
         disks = Disks(self._clock.now(), brokers | known, answers)
-        return disk_snapshot(disks, self._state, {"configs": self._config_error})
+        return disk_snapshot(disks, self._state, {"configs": self._config_error}, self._view)
 
     async def _refresh_configs(self, broker_id: int, metadata: Metadata, *, seconds: float) -> None:
         self._release = None

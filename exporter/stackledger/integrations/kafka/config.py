@@ -53,10 +53,14 @@ class KafkaTarget(TargetSettings):
     """How to log in. Default: no authentication."""
     tls: Tls | None = None
     """How to speak TLS. Default: plain text."""
-    names: Literal["kminion"] = "kminion"
-    """Whose metric names carry topics, brokers and groups, so that existing boards go on working."""
+    names: Literal["kminion", "kafka_exporter", "none"] = "kminion"
+    """Whose metric names are shown beside ours, so that existing boards and rules go on working; `none` where there are
+    no such boards, for a smaller page. Ours are always there, and the generated boards and alerts need no other."""
     partition_series: bool = True
     """Whether to show each partition's water marks and lag, not only the sums by topic."""
+    partition_seconds: bool = False
+    """Whether to show the lag in seconds by partition too. Off, because it doubles the series of large groups; the
+    worst partition of each group and topic is always shown."""
     stable_offsets: bool = False
     """Whether to read the last stable offset too, for readers of transactions; one more request per broker."""
     stuck_after_seconds: float = Field(default=30.0, gt=0)

@@ -1,262 +1,20 @@
-"""The board of a Kafka cluster: can it be written, what lost its safety, who does the work. Owns no thresholds.
+"""The board of a Kafka cluster: can it be written, what lost its safety, who does the work. Owns the rows.
 
-The consumers' board is `consumers_dashboard`.
+The panels are the facets'; the consumers' board is `groups.dashboard`.
 """
 
 from __future__ import annotations
 
 from stackledger.catalogue import Cluster, Instance
-from stackledger.integrations.kafka import metrics as m
-from stackledger.integrations.kafka.consumers_dashboard import CONSUMERS
-from stackledger.integrations.kafka.labels import LogDir, Problem, ReplicaId, TopicName
-from stackledger.model import ColumnStyle, Dashboard, Folder, Panel, Query, Row, Style, ValueText, Variable
+from stackledger.integrations.kafka.cluster import metrics as of_cluster
+from stackledger.integrations.kafka.cluster import panels as cluster
+from stackledger.integrations.kafka.groups.dashboard import CONSUMERS
+from stackledger.integrations.kafka.storage import panels as storage
+from stackledger.integrations.kafka.topics import panels as topics
+from stackledger.model import Dashboard, Folder, Row, Variable
 from stackledger.promql import select
-from stackledger.units import COUNT, PER_SECOND, RATIO
 
 _C = Cluster.variable()
-_I = Instance.variable()
-
-# -- is it broken ------------------------------------------------------------------------------------------------------
-BROKERS_UP = Panel(
-    key="brokers-up",
-    title="Brokers read",
-    queries=(Query(select(m.UP, _C).avg(Cluster).as_unit(RATIO), "{{cluster}}"),),
-    description="Share of the brokers that answer us. Below 100 % a broker is down, frozen or cut off from here: see"
-    " Brokers. At 0 nothing of the cluster can be seen.",
-    style=Style.STAT,
-    width=4,
-    height=5,
-    minimum=0,
-    maximum=1,
-)
-OFFLINE = Panel(
-    key="offline-partitions",
-    title="Offline partitions",
-    queries=(Query(select(m.OFFLINE, _C), "{{cluster}}"),),
-    description="Partitions without a leader. Anything but 0 means that their records can be neither read nor written:"
-    " bring back a broker that holds a replica in sync.",
-    style=Style.STAT,
-    width=4,
-    height=5,
-)
-UNDER_MIN_ISR = Panel(
-    key="under-min-isr",
-    title="Partitions that refuse writers",
-    queries=(Query(select(m.UNDER_MIN_ISR, _C), "{{cluster}}"),),
-    description="Partitions with fewer replicas in sync than min.insync.replicas. Producers with acks=all get errors:"
-    " bring back the brokers that fell out of the ISR.",
-    style=Style.STAT,
-    width=4,
-    height=5,
-)
-CONTROLLER = Panel(
-    key="controller",
-    title="Active controller",
-    queries=(Query(select(m.QUORUM_HAS_LEADER, _C), "{{cluster}}"),),
-    description="Whether the cluster has a controller. Without one no leader can move and no topic can be made; a"
-    " majority of the voters must be alive: see Quorum.",
-    style=Style.STAT,
-    width=4,
-    height=5,
-    values=(ValueText(0, "none", "red"), ValueText(1, "yes", "green")),
-)
-UNDER_REPLICATED_NOW = Panel(
-    key="under-replicated-now",
-    title="Under-replicated partitions",
-    queries=(Query(select(m.UNDER_REPLICATED, _C), "{{cluster}}"),),
-    description="Partitions that lack a replica in sync. They still work, with less safety; above 0 for long means a"
-    " broker that is down, slow or full.",
-    style=Style.STAT,
-    width=4,
-    height=5,
-)
-COMPLETENESS = Panel(
-    key="offsets-completeness",
-    title="Offsets that are fresh",
-    queries=(Query(select(m.OFFSETS_COMPLETENESS, _C), "{{cluster}}"),),
-    description="Share of the partitions whose offsets were read in the last sweep. Below 100 % the others show their"
-    " last good values: lag and throughput of these partitions are older than they look.",
-    style=Style.STAT,
-    width=4,
-    height=5,
-    minimum=0,
-    maximum=1,
-)
-
-# -- work --------------------------------------------------------------------------------------------------------------
-PRODUCED = Panel(
-    key="produced",
-    title="Records produced, whole cluster",
-    queries=(Query(select(m.RECORDS_PRODUCED, _C).rate().sum(Cluster), "{{cluster}}"),),
-    description="Offsets appended a second. A fall to 0 while producers should run is an outage of writing: look for"
-    " offline partitions and partitions that refuse writers.",
-    width=12,
-)
-PRODUCED_BY_TOPIC = Panel(
-    key="produced-by-topic",
-    title="Records produced, ten busiest topics",
-    queries=(Query(select(m.RECORDS_PRODUCED, _C).rate().sum(Cluster, TopicName).top(10), "{{topic_name}}"),),
-    description="Offsets appended a second by topic. A topic that stands while others run has lost its producer; one"
-    " that jumps may fill the disks.",
-    width=12,
-)
-
-# -- safety ------------------------------------------------------------------------------------------------------------
-REPLICATION = Panel(
-    key="replication",
-    title="Partitions with less safety than wanted",
-    queries=(
-        Query(select(m.UNDER_REPLICATED, _C), "{{cluster}} under-replicated"),
-        Query(select(m.AT_MIN_ISR, _C), "{{cluster}} at min ISR"),
-        Query(select(m.NON_PREFERRED, _C), "{{cluster}} led by another than the preferred broker"),
-    ),
-    description="Under-replicated: a replica is missing. At min ISR: one more loss stops writers. Many partitions led"
-    " by another broker than the preferred one load the brokers unevenly: run a preferred leader election.",
-)
-ISR_CHANGES = Panel(
-    key="isr-changes",
-    title="ISR shrinks and expands",
-    queries=(
-        Query(select(m.ISR_SHRINKS, _C).rate(), "{{cluster}} shrinks"),
-        Query(select(m.ISR_EXPANDS, _C).rate(), "{{cluster}} expands"),
-    ),
-    description="Changes between two sweeps. Shrinks and expands in turn mean a follower at its limit: disk, network or"
-    " garbage collection of that broker.",
-)
-UNHEALTHY = Panel(
-    key="unhealthy-topics",
-    title="Topics with a problem",
-    queries=(Query(select(m.TOPIC_UNHEALTHY, _C).sum(Cluster, TopicName, Problem), "{{topic_name}} {{problem}}"),),
-    description="Partitions by topic and problem; empty when all is well. offline and under_min_isr hurt users now,"
-    " the others only take safety away.",
-    style=Style.TABLE,
-    columns=(
-        ColumnStyle("topic_name", "Topic"),
-        ColumnStyle("problem", "Problem"),
-        ColumnStyle("A", "Partitions", COUNT),
-    ),
-)
-
-# -- brokers -----------------------------------------------------------------------------------------------------------
-UP_BY_BROKER = Panel(
-    key="up-by-broker",
-    title="Brokers",
-    queries=(Query(select(m.UP, _C, _I), "{{instance}}"),),
-    description="Whether each broker could be read, over time. A broker that is down for longer than a restart takes"
-    " needs a look at its log; one that flaps is overloaded or badly connected.",
-    style=Style.STATE_TIMELINE,
-    values=(ValueText(0, "down", "red"), ValueText(1, "up", "green")),
-)
-LEADERS = Panel(
-    key="leaders",
-    title="Partitions led, by broker",
-    queries=(Query(select(m.BROKER_LEADERS, _C, _I), "{{instance}}"),),
-    description="Leaders carry the traffic. A broker far above the others does their work: after a restart run a"
-    " preferred leader election.",
-)
-REPLICAS = Panel(
-    key="replicas",
-    title="Replicas held, by broker",
-    queries=(Query(select(m.BROKER_REPLICAS, _C, _I), "{{instance}}"),),
-    description="Replicas that each broker is to hold. Uneven numbers fill disks unevenly: reassign partitions.",
-)
-
-# -- quorum ------------------------------------------------------------------------------------------------------------
-QUORUM_LAG = Panel(
-    key="quorum-lag",
-    title="Metadata records behind the controller",
-    queries=(Query(select(m.QUORUM_REPLICA_LAG, _C).max(Cluster, ReplicaId), "{{cluster}} node {{replica_id}}"),),
-    description="A member that stays behind cannot take over, and a broker among them acts on old metadata. Growing"
-    " lag: look at that node's network and disk.",
-)
-QUORUM_AGE = Panel(
-    key="quorum-caught-up",
-    title="Time since a member had all metadata",
-    queries=(Query(select(m.QUORUM_CAUGHT_UP_AGE, _C).max(Cluster, ReplicaId), "{{cluster}} node {{replica_id}}"),),
-    description="Some hundred milliseconds are usual. Seconds that grow steadily mean that the member is dead or cut"
-    " off; with a majority of such voters the cluster has no controller.",
-)
-QUORUM_EPOCH = Panel(
-    key="quorum-epoch",
-    title="Controller epoch",
-    queries=(Query(select(m.QUORUM_EPOCH, _C), "{{cluster}}"),),
-    description="Rises by one with every election. Many elections in an hour mean an unstable controller or network.",
-)
-
-# -- disks -------------------------------------------------------------------------------------------------------------
-DISK_USABLE = Panel(
-    key="disk-usable",
-    title="Free space of log directories",
-    queries=(
-        Query(
-            (select(m.LOG_DIR_USABLE, _C, _I) / select(m.LOG_DIR_CAPACITY, _C, _I)).min(Cluster, Instance, LogDir),
-            "{{instance}} {{log_dir}}",
-        ),
-    ),
-    description="Share of the volume that the broker may still write. A full volume takes the broker down with all its"
-    " replicas: shorten a retention or add space before 10 %.",
-    minimum=0,
-    maximum=1,
-)
-DISK_BY_BROKER = Panel(
-    key="disk-by-broker",
-    title="Bytes stored, by broker",
-    queries=(Query(select(m.BROKER_LOG_DIR_SIZE, _C, _I), "{{instance}}"),),
-    description="All partitions with their replicas. Steady growth means that retention does not keep up with what is"
-    " produced.",
-)
-DISK_BY_TOPIC = Panel(
-    key="disk-by-topic",
-    title="Bytes stored, ten largest topics",
-    queries=(Query(select(m.TOPIC_LOG_DIR_SIZE, _C).max(Cluster, TopicName).top(10), "{{topic_name}}"),),
-    description="Bytes of a topic on all brokers. The topic to shorten or to clean first when disks fill up.",
-)
-LOG_DIR_FAILED = Panel(
-    key="log-dir-failed",
-    title="Log directories that failed",
-    queries=(Query(select(m.LOG_DIR_FAILED, _C, _I), "{{instance}} {{log_dir}}"),),
-    description="A directory that the broker gave up after a disk error; its replicas are offline there. Replace the"
-    " disk and restart the broker.",
-    style=Style.STATE_TIMELINE,
-    values=(ValueText(0, "well", "green"), ValueText(1, "failed", "red")),
-)
-
-# -- details -----------------------------------------------------------------------------------------------------------
-HIGH_WATER = Panel(
-    key="high-water-marks",
-    title="High watermarks by topic",
-    queries=(Query(select(m.TOPIC_HIGH_WATER_MARK_SUM, _C).sum(Cluster, TopicName).top(20), "{{topic_name}}"),),
-    description="Sum over the partitions. It never falls while the topic lives; a fall means that the topic was deleted"
-    " and made again, or that records were truncated.",
-)
-OFFSETS_AGE = Panel(
-    key="offsets-age",
-    title="Age of the oldest offset shown",
-    queries=(Query(select(m.OFFSETS_AGE, _C), "{{cluster}}"),),
-    description="0 when all is read. It grows while a broker is silent: lags of its partitions are as old as this.",
-)
-OWN_REQUESTS = Panel(
-    key="own-requests",
-    title="Requests that this service sends",
-    queries=(Query(select(m.REQUESTS_SENT, _C).rate().as_unit(PER_SECOND), "{{cluster}}"),),
-    description="At most six per broker and sweep. More means reconnects or many brokers; see the service's own board.",
-)
-BROKER_TABLE = Panel(
-    key="broker-table",
-    title="Brokers of the cluster",
-    queries=(Query(select(m.BROKER_INFO, _C), "{{broker_id}}"),),
-    description="Address, rack and role. A broker that is missing here is not alive to the cluster: look at its process"
-    " and log.",
-    style=Style.TABLE,
-    columns=(
-        ColumnStyle("broker_id", "Broker"),
-        ColumnStyle("address", "Address"),
-        ColumnStyle("port", "Port"),
-        ColumnStyle("rack_id", "Rack"),
-        ColumnStyle("is_controller", "Controller"),
-    ),
-    width=16,
-)
 
 KAFKA = Dashboard(
     uid="kafka",
@@ -265,17 +23,31 @@ KAFKA = Dashboard(
     description="For the person on call and the team that runs Kafka: can every partition be read and written, how much"
     " safety is left, and which broker is the cause?",
     variables=(
-        Variable(label=Cluster, source=select(m.BROKERS), heading="Cluster"),
-        Variable(label=Instance, source=select(m.UP, _C), heading="Broker"),
+        Variable(label=Cluster, source=select(of_cluster.BROKERS), heading="Cluster"),
+        Variable(label=Instance, source=select(of_cluster.UP, _C), heading="Broker"),
     ),
     rows=(
-        Row("Is it broken?", (BROKERS_UP, OFFLINE, UNDER_MIN_ISR, CONTROLLER, UNDER_REPLICATED_NOW, COMPLETENESS)),
-        Row("Work", (PRODUCED, PRODUCED_BY_TOPIC)),
-        Row("Safety", (REPLICATION, ISR_CHANGES, UNHEALTHY)),
-        Row("Brokers", (UP_BY_BROKER, LEADERS, REPLICAS)),
-        Row("Disks", (DISK_USABLE, DISK_BY_BROKER, DISK_BY_TOPIC)),
-        Row("Quorum", (QUORUM_LAG, QUORUM_AGE, QUORUM_EPOCH), collapsed=True),
-        Row("Details", (HIGH_WATER, OFFSETS_AGE, OWN_REQUESTS, BROKER_TABLE, LOG_DIR_FAILED), collapsed=True),
+        Row(
+            "Is it broken?",
+            (
+                cluster.BROKERS_UP,
+                cluster.OFFLINE,
+                cluster.UNDER_MIN_ISR,
+                cluster.CONTROLLER,
+                cluster.UNDER_REPLICATED_NOW,
+                topics.COMPLETENESS,
+            ),
+        ),
+        Row("Work", (topics.PRODUCED, topics.PRODUCED_BY_TOPIC)),
+        Row("Safety", (cluster.REPLICATION, cluster.ISR_CHANGES, cluster.UNHEALTHY)),
+        Row("Brokers", (cluster.UP_BY_BROKER, cluster.LEADERS, cluster.REPLICAS)),
+        Row("Disks", (storage.DISK_USABLE, storage.DISK_BY_BROKER, storage.DISK_BY_TOPIC)),
+        Row("Quorum", (cluster.QUORUM_LAG, cluster.QUORUM_AGE, cluster.QUORUM_EPOCH), collapsed=True),
+        Row(
+            "Details",
+            (topics.OFFSETS_AGE, cluster.OWN_REQUESTS, cluster.BROKER_TABLE, storage.LOG_DIR_FAILED),
+            collapsed=True,
+        ),
     ),
     tags=("kafka", "detail"),
 )

@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import Final
 
 from stackledger.integrations.kafka.answers import Answers, GroupAnswer, Offsets
+from stackledger.integrations.kafka.cluster.health import isr_changes
 from stackledger.integrations.kafka.filters import Filters
-from stackledger.integrations.kafka.health import isr_changes
-from stackledger.integrations.kafka.lag import pack, remember
+from stackledger.integrations.kafka.groups.lag import pack, remember
+from stackledger.integrations.kafka.groups.verdict import CAUGHT_UP, Situation, judge, progress
 from stackledger.integrations.kafka.state import GroupMemory, GroupTopic, KafkaState, TopicMemory
-from stackledger.integrations.kafka.verdict import CAUGHT_UP, Situation, judge, progress
 from stackledger.integrations.kafka.wire.messages.cluster import Metadata, Topic
 
 _MISSES_TO_FORGET: Final = 2
@@ -205,6 +205,7 @@ def _take_commits(
             known = memory.topics[name] = GroupTopic(topic.id, committed)
         if is_new or name in moved or committed != known.committed:  # else nothing can have changed
             step = progress(known.committed, committed, topic.high, waiting=known.waiting, now=now)
+            known.committed_at = now if committed != known.committed else known.committed_at
             known.committed, known.waiting = committed, step.waiting
             known.consumed += step.consumed
             grown += step.consumed

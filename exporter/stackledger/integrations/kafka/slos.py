@@ -6,8 +6,10 @@ from decimal import Decimal
 from typing import Final
 
 from stackledger.catalogue import Cluster
-from stackledger.integrations.kafka import consumers_dashboard, dashboard
-from stackledger.integrations.kafka import metrics as m
+from stackledger.integrations.kafka.cluster import metrics as of_cluster
+from stackledger.integrations.kafka.cluster import panels
+from stackledger.integrations.kafka.groups import dashboard as consumers
+from stackledger.integrations.kafka.groups import metrics as of_groups
 from stackledger.model import SLO, TimeSlices
 from stackledger.promql import above, select
 
@@ -23,10 +25,10 @@ def slos() -> tuple[SLO, ...]:
             title="Every partition of Kafka has a leader",
             description="Time in which no partition is offline. Moving a leader after a broker died costs the seconds"
             " until the controller notices.",
-            sli=TimeSlices(bad=above(select(m.OFFLINE), 0), known=select(m.OFFLINE)),
+            sli=TimeSlices(bad=above(select(of_cluster.OFFLINE), 0), known=select(of_cluster.OFFLINE)),
             objective=Decimal("99.9"),
             by=(Cluster,),
-            panel=dashboard.OFFLINE,
+            panel=panels.OFFLINE,
         ),
         SLO(
             name="kafka-freshness",
@@ -34,11 +36,11 @@ def slos() -> tuple[SLO, ...]:
             description="Time in which no group has left a record unread for more than five minutes. Groups that are"
             " meant to be slow are left out with exclude_groups.",
             sli=TimeSlices(
-                bad=above(select(m.LAG_SECONDS).max(Cluster), FRESH_SECONDS),
-                known=select(m.LAG_SECONDS).max(Cluster),
+                bad=above(select(of_groups.LAG_SECONDS).max(Cluster), FRESH_SECONDS),
+                known=select(of_groups.LAG_SECONDS).max(Cluster),
             ),
             objective=Decimal(99),
             by=(Cluster,),
-            panel=consumers_dashboard.WORST_SECONDS,
+            panel=consumers.WORST_SECONDS,
         ),
     )

@@ -51,6 +51,8 @@ class GroupTopic(msgspec.Struct):
     waiting: dict[int, float] = msgspec.field(default_factory=dict)
     """Partitions with lag: since when the commit has not moved."""
     rewound_at: float = 0.0
+    committed_at: float = 0.0
+    """When a commit was last seen to change; 0 while none has since the group was first seen."""
 
 
 class GroupMemory(msgspec.Struct):

@@ -15,9 +15,9 @@ from typing import Final, TypeVar
 from stackledger.clock import Clock
 from stackledger.errors import AuthError, ConnectError, ProtocolError, ReadTimeoutError, TargetError
 from stackledger.integrations.kafka.answers import Answers, BrokerAnswer, GroupAnswer, Offsets, QuorumAnswer
+from stackledger.integrations.kafka.cluster.quorum import QuorumConnection, judged
 from stackledger.integrations.kafka.filters import Filters
-from stackledger.integrations.kafka.members import described
-from stackledger.integrations.kafka.quorum import QuorumConnection, judged
+from stackledger.integrations.kafka.groups.members import described
 from stackledger.integrations.kafka.state import BrokerMemory
 from stackledger.integrations.kafka.wire.cluster import Cluster
 from stackledger.integrations.kafka.wire.connection import Address

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from stackledger.integrations.kafka.cluster.health import health_of, isr_changes
+from stackledger.integrations.kafka.cluster.releases import release_of
 from stackledger.integrations.kafka.config import KafkaTarget
 from stackledger.integrations.kafka.filters import Filters
-from stackledger.integrations.kafka.health import health_of, isr_changes
+from stackledger.integrations.kafka.groups.members import classic_members
 from stackledger.integrations.kafka.keys import Keys
-from stackledger.integrations.kafka.members import classic_members
-from stackledger.integrations.kafka.releases import release_of
 from stackledger.integrations.kafka.selection import shown, whole_within
 from stackledger.integrations.kafka.state import TopicConfig
 from stackledger.integrations.kafka.wire.messages.groups import ClassicGroup, ClassicMember
@@ -111,7 +111,7 @@ GOOD = {"name": "orders", "bootstrap": ("a:9092",)}
         ({"exclude_groups": ("(",)}, "regular expression"),
         ({"sasl": {"mechanism": "PLAIN", "user": "u"}}, "takes `user` and `password`"),
         ({"sasl": {"mechanism": "OAUTHBEARER", "user": "u"}}, "takes `token`"),
-        ({"names": "kafka_exporter"}, "kminion"),
+        ({"names": "burrow"}, "'kminion', 'kafka_exporter' or 'none'"),
         ({"stuck_after_seconds": 0}, "greater than 0"),
         ({"brokers": 1}, "Extra inputs"),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stackledger.integrations.kafka.verdict import LEVELS, REWIND_SHOWN_SECONDS, Situation, judge
+from stackledger.integrations.kafka.groups.verdict import LEVELS, REWIND_SHOWN_SECONDS, Situation, judge
 
 NOW = 1_000.0
 

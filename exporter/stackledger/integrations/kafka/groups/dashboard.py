@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from stackledger.catalogue import Cluster
-from stackledger.integrations.kafka import metrics as m
-from stackledger.integrations.kafka.labels import GroupId, GroupType, PartitionId, Reason, TopicName, Verdict
+from stackledger.integrations.kafka.groups import metrics as m
+from stackledger.integrations.kafka.labels import GroupId, GroupType, Reason, TopicName, Verdict
+from stackledger.integrations.kafka.topics import metrics as of_topics
 from stackledger.model import ColumnStyle, Dashboard, Folder, Panel, Query, Row, Style, ValueText, Variable
 from stackledger.promql import select
-from stackledger.units import COUNT, RATIO, SECONDS
+from stackledger.units import RATIO, SECONDS
 
 _C = Cluster.variable()
 _G = GroupId.variable()
@@ -45,7 +46,7 @@ WORST_SECONDS = Panel(
 TOTAL_LAG = Panel(
     key="total-lag",
     title="Records that wait",
-    queries=(Query(select(m.GROUP_TOPIC_LAG, _C, _G, _T).sum(Cluster), "{{cluster}}"),),
+    queries=(Query(select(m.LAG, _C, _G, _T).sum(Cluster), "{{cluster}}"),),
     description="Lag of all groups together. It holds its last value while a broker is silent, so it never looks better"
     " than it is; growth means that consumers are too slow or too few.",
     style=Style.STAT,
@@ -85,7 +86,7 @@ LAG_SECONDS = Panel(
 LAG_RECORDS = Panel(
     key="lag-records",
     title="Lag in records",
-    queries=(Query(select(m.GROUP_TOPIC_LAG, _C, _G, _T), _LEGEND),),
+    queries=(Query(select(m.LAG, _C, _G, _T), _LEGEND),),
     description="Offsets between commits and the high watermarks. Transactions leave a marker in each partition, so a"
     " few records at rest are no fault.",
     width=12,
@@ -103,7 +104,7 @@ VERDICTS = Panel(
 TREND = Panel(
     key="lag-trend",
     title="Lag trend",
-    queries=(Query(select(m.GROUP_TOPIC_LAG, _C, _G, _T).deriv("15m"), _LEGEND),),
+    queries=(Query(select(m.LAG, _C, _G, _T).deriv("15m"), _LEGEND),),
     description="Records a second by which the lag grows, over 15 minutes. Above 0 the group will never catch up at"
     " this pace: add members up to the number of partitions, or make the work per record cheaper.",
     width=12,
@@ -119,7 +120,7 @@ CONSUMED = Panel(
 PRODUCED = Panel(
     key="produced-for-groups",
     title="Records produced",
-    queries=(Query(select(m.RECORDS_PRODUCED, _C, _T).rate(), "{{topic_name}}"),),
+    queries=(Query(select(of_topics.RECORDS_PRODUCED, _C, _T).rate(), "{{topic_name}}"),),
     description="Offsets appended a second, to hold against what is consumed. A jump explains lag that grows.",
 )
 DRAIN = Panel(
@@ -127,7 +128,7 @@ DRAIN = Panel(
     title="Time until the lag is gone",
     queries=(
         Query(
-            select(m.GROUP_TOPIC_LAG, _C, _G, _T)
+            select(m.LAG, _C, _G, _T)
             .over(select(m.RECORDS_CONSUMED, _C, _G, _T).rate().clamp_min(0.001), on=(Cluster, GroupId, TopicName))
             .as_unit(SECONDS),
             _LEGEND,
@@ -158,6 +159,20 @@ HEADROOM = Panel(
     unit=RATIO,
     minimum=0,
     maximum=1,
+)
+HEADROOM_RECORDS = Panel(
+    key="headroom-records",
+    title="Records until retention reaches the group",
+    queries=(Query(select(m.HEADROOM_RECORDS, _C, _G, _T), _LEGEND),),
+    description="Offsets between the start of the log and the commit, in the partition that has least. It falls in"
+    " steps as segments are deleted, by retention.ms or retention.bytes; below 0 records were lost.",
+)
+ASSIGNED = Panel(
+    key="assigned-partitions",
+    title="Partitions given to members",
+    queries=(Query(select(m.ASSIGNED, _C, _G, _T).sum(Cluster, GroupId, TopicName), _LEGEND),),
+    description="Partitions of the topic that live members have been given. Fewer than the topic has, for longer than a"
+    " rebalance: nobody reads the others.",
 )
 STATES = Panel(
     key="group-states",
@@ -214,26 +229,42 @@ METHODS = Panel(
     ),
     width=6,
 )
-PARTITIONS = Panel(
-    key="partition-lag",
-    title="Lag by partition, twenty highest",
-    queries=(
-        Query(
-            select(m.GROUP_TOPIC_PARTITION_LAG, _C, _G, _T).max(Cluster, GroupId, TopicName, PartitionId).top(20),
-            "{{group_id}} {{topic_name}}/{{partition_id}}",
-        ),
+WORST_PARTITION = Panel(
+    key="worst-partition",
+    title="Lag of the worst partition",
+    queries=(Query(select(m.WORST_PARTITION_LAG, _C, _G, _T), _LEGEND),),
+    description="The largest lag of a single partition. Where it is nearly the whole lag, one partition has a record"
+    " that always fails, or a key that gets most of the records; its number stands beside.",
+    width=6,
+)
+WORST_PARTITION_ID = Panel(
+    key="worst-partition-id",
+    title="Which partition is worst",
+    queries=(Query(select(m.WORST_PARTITION, _C, _G, _T), "{{group_id}}"),),
+    description="Number of the partition in which the group is furthest behind; -1 while it is behind in none. The same"
+    " number for minutes means that this partition is stuck: look at the member that has it.",
+    style=Style.TABLE,
+    columns=(
+        ColumnStyle("group_id", "Group"),
+        ColumnStyle("topic_name", "Topic"),
+        ColumnStyle("A", "Partition"),
     ),
-    description="One partition far above its neighbours has a record that always fails, or a key that gets most of the"
-    " records.",
-    unit=COUNT,
-    width=12,
+    width=6,
+)
+LAST_COMMIT = Panel(
+    key="since-last-commit",
+    title="Time since the last commit",
+    queries=(Query(select(m.LAST_COMMIT, _C, _G, _T).age(), _LEGEND),),
+    description="How long ago the group's commits were last seen to change. With lag and no commit for minutes nobody"
+    " works; without lag it only means that nothing was written.",
+    width=6,
 )
 HELD = Panel(
     key="groups-held",
     title="Groups whose coordinator is silent",
     queries=(Query(select(m.GROUPS_HELD, _C), "{{cluster}}"),),
     description="Their commits are the last good ones. Above 0 a broker is down or frozen: see the Kafka board.",
-    width=12,
+    width=6,
 )
 
 CONSUMERS = Dashboard(
@@ -245,13 +276,14 @@ CONSUMERS = Dashboard(
     variables=(
         Variable(label=Cluster, source=select(m.GROUPS_HELD), heading="Cluster"),
         Variable(label=GroupId, source=select(m.GROUP_INFO, _C), heading="Group"),
-        Variable(label=TopicName, source=select(m.GROUP_TOPIC_LAG, _C, _G), heading="Topic"),
+        Variable(label=TopicName, source=select(m.LAG, _C, _G), heading="Topic"),
     ),
     rows=(
         Row("Is it broken?", (WORST_VERDICT, WORST_SECONDS, TOTAL_LAG, LOST, GROUPS)),
         Row("Lag", (LAG_SECONDS, LAG_RECORDS, VERDICTS, TREND)),
         Row("Work", (CONSUMED, PRODUCED, DRAIN, MEMBERS, HEADROOM, STATES)),
-        Row("Details", (REASONS, DOUBT, METHODS, PARTITIONS, HELD), collapsed=True),
+        Row("Partitions", (WORST_PARTITION, WORST_PARTITION_ID, ASSIGNED, HEADROOM_RECORDS), collapsed=True),
+        Row("Details", (REASONS, DOUBT, METHODS, LAST_COMMIT, HELD), collapsed=True),
     ),
     tags=("kafka", "detail"),
 )

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from stackledger.collect.snapshot import Part, Snapshot
 from stackledger.errors import ReadTimeoutError, TargetError
-from stackledger.integrations.kafka import metrics as m
-from stackledger.integrations.kafka.samples import address_of
+from stackledger.integrations.kafka.cluster.samples import address_of
 from stackledger.integrations.kafka.selection import OTHER
 from stackledger.integrations.kafka.state import BrokerMemory, KafkaState
+from stackledger.integrations.kafka.storage import metrics as m
+from stackledger.integrations.kafka.view import View
 from stackledger.integrations.kafka.wire.messages.storage import LogDir, LogDirs
 
 
@@ -24,7 +25,7 @@ class Disks:
     answers: Mapping[int, LogDirs | TargetError]
 
 
-def disk_snapshot(disks: Disks, state: KafkaState, facets: Mapping[str, TargetError | None]) -> Snapshot:
+def disk_snapshot(disks: Disks, state: KafkaState, facets: Mapping[str, TargetError | None], view: View) -> Snapshot:
     """A part per broker and the sizes by topic, those of a silent broker as they last were."""
     parts, failed = {}, {}
     for broker_id, broker in disks.brokers.items():
@@ -32,11 +33,11 @@ def disk_snapshot(disks: Disks, state: KafkaState, facets: Mapping[str, TargetEr
         if isinstance(answer, TargetError):
             failed[address_of(broker)] = answer
         else:
-            parts[address_of(broker)] = _broker_part(disks.at, broker_id, broker, answer.dirs)
+            parts[address_of(broker)] = _broker_part(disks.at, broker_id, broker, answer.dirs, view)
             state.log_dir_sizes[broker_id] = topic_sizes(answer.dirs)
     for gone in state.log_dir_sizes.keys() - disks.brokers.keys():
         del state.log_dir_sizes[gone]
-    parts["cluster"] = _cluster_part(disks.at, state)
+    parts["cluster"] = _cluster_part(disks.at, state, view)
     return Snapshot(parts, failed, facets)
 
 
@@ -50,7 +51,7 @@ def topic_sizes(dirs: tuple[LogDir, ...]) -> dict[str, int]:
     return dict(sizes)
 
 
-def _broker_part(at: float, broker_id: int, broker: BrokerMemory, dirs: tuple[LogDir, ...]) -> Part:
+def _broker_part(at: float, broker_id: int, broker: BrokerMemory, dirs: tuple[LogDir, ...], view: View) -> Part:
     part = Part(at, instance=address_of(broker))
     total = 0
     for log_dir in dirs:
@@ -62,11 +63,11 @@ def _broker_part(at: float, broker_id: int, broker: BrokerMemory, dirs: tuple[Lo
         part.add(m.LOG_DIR_SIZE, size, log_dir.path)
         part.add(m.LOG_DIR_CAPACITY, log_dir.total_bytes if log_dir.total_bytes >= 0 else None, log_dir.path)
         part.add(m.LOG_DIR_USABLE, log_dir.usable_bytes if log_dir.usable_bytes >= 0 else None, log_dir.path)
-    part.add(m.BROKER_LOG_DIR_SIZE, total, str(broker_id), broker.host, str(broker.port), broker.rack)
+    view.peer.broker_disk(part, broker_id, broker, total)
     return part
 
 
-def _cluster_part(at: float, state: KafkaState) -> Part:
+def _cluster_part(at: float, state: KafkaState, view: View) -> Part:
     part = Part(at)
     sizes: Counter[str] = Counter()
     for by_topic in state.log_dir_sizes.values():
@@ -74,8 +75,10 @@ def _cluster_part(at: float, state: KafkaState) -> Part:
     own = set(state.shown_topics)
     for topic, size in sizes.items():
         if topic in own:
-            part.add(m.TOPIC_LOG_DIR_SIZE, size, topic)
+            part.add(m.TOPIC_SIZE, size, topic)
+            view.peer.topic_disk(part, topic, size)
     rest = sum(size for topic, size in sizes.items() if topic not in own)
     if rest:
-        part.add(m.TOPIC_LOG_DIR_SIZE, rest, OTHER)
+        part.add(m.TOPIC_SIZE, rest, OTHER)
+        view.peer.topic_disk(part, OTHER, rest)
     return part

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from stackledger.catalogue import Cluster
-from stackledger.integrations.kafka import consumers_dashboard as board
-from stackledger.integrations.kafka import metrics as m
+from stackledger.integrations.kafka.groups import dashboard as board
+from stackledger.integrations.kafka.groups import metrics as m
+from stackledger.integrations.kafka.groups.verdict import LEVELS
 from stackledger.integrations.kafka.labels import GroupId, TopicName
-from stackledger.integrations.kafka.verdict import LEVELS
+from stackledger.integrations.kafka.topics import metrics as of_topics
 from stackledger.model import AlertRule, Fires, RuleTest, Severity, Silent
 from stackledger.promql import above, at_least, equals, select
 
@@ -20,17 +21,17 @@ _VERDICT: Final = f"stackledger_kafka_consumer_group_topic_verdict{{{_LABELS}}}"
 _SECONDS: Final = f"stackledger_kafka_consumer_group_topic_lag_seconds{{{_LABELS}}}"
 _HEADROOM: Final = f"stackledger_kafka_consumer_group_topic_retention_headroom_seconds{{{_LABELS}}}"
 _LOST: Final = f"stackledger_kafka_consumer_group_topic_lost_records{{{_LABELS}}}"
-_LAG: Final = f"kminion_kafka_consumer_group_topic_lag{{{_LABELS}}}"
+_LAG: Final = f"stackledger_kafka_consumer_group_topic_lag{{{_LABELS}}}"
 _PRODUCED: Final = 'stackledger_kafka_topic_records_produced_total{cluster="orders",topic_name="payments"}'
 
 
-def consumer_alerts() -> tuple[AlertRule, ...]:
+def group_alerts() -> tuple[AlertRule, ...]:
     """The alerts on groups."""
     return (_stopped(), _lag_high(), _lag_growing(), _retention_near(), _retention_loss(), _rewound())
 
 
 def _stopped() -> AlertRule:
-    producing = above(select(m.RECORDS_PRODUCED).rate("2m"), 0)
+    producing = above(select(of_topics.RECORDS_PRODUCED).rate("2m"), 0)
     return AlertRule(
         name="KafkaConsumerStopped",
         condition=at_least(select(m.VERDICT), LEVELS["stalled"]).where(producing, on=(Cluster, TopicName)),
@@ -91,7 +92,7 @@ def _lag_growing() -> AlertRule:
     behind = above(select(m.LAG_SECONDS), 60)
     return AlertRule(
         name="KafkaConsumerLagGrowing",
-        condition=above(select(m.GROUP_TOPIC_LAG).deriv("15m"), 1).where(behind, on=(Cluster, GroupId, TopicName)),
+        condition=above(select(m.LAG).deriv("15m"), 1).where(behind, on=(Cluster, GroupId, TopicName)),
         hold="15m",
         severity=Severity.TICKET,
         summary="Kafka {{ $labels.cluster }}: lag of {{ $labels.group_id }} on {{ $labels.topic_name }} grows"

@@ -7,22 +7,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from stackledger.collect.snapshot import Key, Part
-from stackledger.integrations.kafka import metrics as m
-from stackledger.integrations.kafka.config import KafkaTarget
-from stackledger.integrations.kafka.keys import Keys
-from stackledger.integrations.kafka.lag import CAUGHT_UP, Lag, Points, lag_of, points_of
+from stackledger.integrations.kafka.groups import metrics as m
+from stackledger.integrations.kafka.groups.lag import CAUGHT_UP, Lag, Points, lag_of, points_of
+from stackledger.integrations.kafka.groups.verdict import LEVELS
 from stackledger.integrations.kafka.selection import OTHER, shown, whole_within
 from stackledger.integrations.kafka.state import GroupMemory, GroupTopic, KafkaState, TopicConfig, TopicMemory
-from stackledger.integrations.kafka.verdict import LEVELS
-
-_STABLE = "Stable"
+from stackledger.integrations.kafka.view import View
 
 
-def add_groups(part: Part, state: KafkaState, *, settings: KafkaTarget, keys: Keys) -> None:
+def add_groups(part: Part, state: KafkaState, *, view: View) -> None:
     """Everything by group, within the caps."""
+    settings = view.settings
     types = Counter(group.group_type for group in state.groups.values())
     for group_type in ("classic", "consumer", *sorted(types.keys() - {"classic", "consumer"})):
         part.add(m.GROUPS, types[group_type], group_type)
+    part.add(m.GROUPS_HELD, sum(group.held for group in state.groups.values()))
     weights = {name: float(len(group.topics)) for name, group in state.groups.items()}
     state.shown_groups = shown(weights, settings.max_groups, before=state.shown_groups)
     own = {name: state.groups[name] for name in state.shown_groups}
@@ -30,27 +29,22 @@ def add_groups(part: Part, state: KafkaState, *, settings: KafkaTarget, keys: Ke
     if settings.partition_series:
         sizes = {name: sum(len(topic.committed) for topic in group.topics.values()) for name, group in own.items()}
         detailed = whole_within(sizes, settings.max_group_partitions)
-    view = _View(part, state, keys)
+    lags = _Lags(part, state, view)
     for name, group in own.items():
         _add_members(part, name, group)
-        view.add_commits(name, group, detailed=name in detailed)
-    view.columns.add_to(part)
+        view.peer.group(part, name, group)
+        lags.add_commits(name, group, detailed=name in detailed)
+    lags.add_columns()
     rest = {name: state.groups[name] for name in state.groups.keys() - own.keys()}
     part.add(m.OTHER_GROUPS, len(rest))
-    _add_rest(part, state, rest)
+    _add_rest(part, state, rest, view)
 
 
 def _add_members(part: Part, name: str, group: GroupMemory) -> None:
-    protocol_type = group.protocol_type or ("" if group.group_type == "classic" else group.group_type)
-    labels = (name, group.protocol, protocol_type, group.state, str(group.coordinator))
-    part.add(m.GROUP_INFO, float(group.state == _STABLE), *labels)
+    part.add(m.GROUP_INFO, 1, name, group.group_type, group.state, group.protocol, str(group.coordinator))
     part.add(m.GROUP_MEMBERS, group.members, name)
-    if group.empty_members:
-        part.add(m.GROUP_EMPTY_MEMBERS, group.empty_members, name)
-    for topic, count in group.topic_members.items():
-        part.add(m.GROUP_TOPIC_MEMBERS, count, name, topic)
     for topic, count in group.assigned.items():
-        part.add(m.GROUP_TOPIC_ASSIGNED, count, name, topic)
+        part.add(m.ASSIGNED, count, name, topic)
 
 
 @dataclass(slots=True)
@@ -74,6 +68,12 @@ class _Columns:
     lags: list[float] = field(default_factory=list)
     consumed: list[float] = field(default_factory=list)
     lost: list[float] = field(default_factory=list)
+    worst: list[float] = field(default_factory=list)
+    worst_ids: list[float] = field(default_factory=list)
+    committed: list[Key] = field(default_factory=list)
+    committed_at: list[float] = field(default_factory=list)
+    behind: list[Key] = field(default_factory=list)
+    room: list[float] = field(default_factory=list)
     timed: list[Key] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     methods: list[Key] = field(default_factory=list)
@@ -86,10 +86,13 @@ class _Columns:
     reasons: list[Key] = field(default_factory=list)
 
     def add_to(self, part: Part) -> None:
-        part.extend(m.GROUP_TOPIC_OFFSET_SUM, self.keys, self.offsets)
-        part.extend(m.GROUP_TOPIC_LAG, self.keys, self.lags)
+        part.extend(m.LAG, self.keys, self.lags)
         part.extend(m.RECORDS_CONSUMED, self.keys, self.consumed)
         part.extend(m.LOST_RECORDS, self.keys, self.lost)
+        part.extend(m.WORST_PARTITION_LAG, self.keys, self.worst)
+        part.extend(m.WORST_PARTITION, self.keys, self.worst_ids)
+        part.extend(m.LAST_COMMIT, self.committed, self.committed_at)
+        part.extend(m.HEADROOM_RECORDS, self.behind, self.room)
         part.extend(m.LAG_SECONDS, self.timed, self.seconds)
         part.extend(m.LAG_METHOD, self.methods, [1.0] * len(self.methods))
         part.extend(m.LAG_DOUBT, self.doubted, self.doubts)
@@ -99,14 +102,19 @@ class _Columns:
 
 
 @dataclass(slots=True)
-class _View:
+class _Lags:
     """One sweep's lags, column by column: thousands of group topics are too many for a call per sample."""
 
     part: Part
     state: KafkaState
-    keys: Keys
+    view: View
     columns: _Columns = field(default_factory=_Columns)
     topics: dict[str, _Topic] = field(default_factory=dict)
+
+    def add_columns(self) -> None:
+        """Add what was collected."""
+        self.columns.add_to(self.part)
+        self.view.peer.group_topics(self.part, self.columns.keys, self.columns.offsets, self.columns.lags)
 
     def add_commits(self, name: str, group: GroupMemory, *, detailed: bool) -> None:
         columns = self.columns
@@ -117,7 +125,7 @@ class _View:
             known = _known(commits.committed, read.memory)
             if not known:
                 continue
-            key = self.keys.pair(name, topic)
+            key = self.view.keys.pair(name, topic)
             self._add_topic(key, commits, known, read, detailed=detailed)
             judged = group.verdicts.get(topic)
             if judged is not None:
@@ -147,16 +155,33 @@ class _View:
         columns.lags.append(lag)
         columns.consumed.append(commits.consumed)
         columns.lost.append(_behind(known, read.memory.low) if read.deleted else 0)
+        worst = max(lags)
+        columns.worst.append(worst)
+        columns.worst_ids.append([*known][lags.index(worst)] if worst else -1)
+        if commits.committed_at:
+            columns.committed.append(key)
+            columns.committed_at.append(commits.committed_at)
+        if lag and (room := _headroom(known, read.memory)) is not None:
+            columns.behind.append(key)
+            columns.room.append(room)
         if detailed:
-            self.part.extend(m.GROUP_TOPIC_PARTITION_LAG, self.keys.rows("lag", key, known), lags)
+            self.view.peer.group_partitions(self.part, key, known, lags, self.view.keys)
         if read.memory.stable:
             self.part.add(m.STABLE_LAG, _behind(known, read.memory.stable), *key)
         self._add_seconds(key, self._seconds(known, read) if lag else CAUGHT_UP, read.retention)
+        if detailed and self.view.settings.partition_seconds:
+            self._add_partition_seconds(key, known, read)
 
     def _seconds(self, known: Mapping[int, int], read: _Topic) -> Lag | None:
         if read.points is None:
             read.points = points_of(self.state.history, read.memory.id)
         return lag_of(known, read.memory.high, read.points, ceiling=read.retention)
+
+    def _add_partition_seconds(self, key: Key, known: Mapping[int, int], read: _Topic) -> None:
+        high = read.memory.high
+        lags = {p: self._seconds({p: c}, read) if high[p] > c else CAUGHT_UP for p, c in known.items()}
+        timed = {p: lag.seconds for p, lag in lags.items() if lag is not None}
+        self.part.extend(m.PARTITION_LAG_SECONDS, self.view.keys.rows("age", key, timed), timed.values())
 
     def _add_seconds(self, key: Key, lag: Lag | None, retention: float | None) -> None:
         if lag is None:
@@ -191,7 +216,13 @@ def _behind(committed: Mapping[int, int], ends: Mapping[int, int]) -> int:
     return sum(end - offset for index, offset in committed.items() if (end := ends.get(index, -1)) > offset)
 
 
-def _add_rest(part: Part, state: KafkaState, rest: Mapping[str, GroupMemory]) -> None:
+def _headroom(known: Mapping[int, int], memory: TopicMemory) -> int | None:
+    """The least that lies between the start of a log and a commit behind its end; below 0 where records were lost."""
+    high, low = memory.high, memory.low
+    return min((offset - low[p] for p, offset in known.items() if p in low and high[p] > offset), default=None)
+
+
+def _add_rest(part: Part, state: KafkaState, rest: Mapping[str, GroupMemory], view: View) -> None:
     """The groups beyond the cap, exactly, in one sum each."""
     if rest or state.other_consumed:
         part.add(m.RECORDS_CONSUMED, state.other_consumed, OTHER, OTHER)
@@ -205,6 +236,7 @@ def _add_rest(part: Part, state: KafkaState, rest: Mapping[str, GroupMemory]) ->
                 known = _known(commits.committed, memory)
                 offsets += sum(known.values())
                 lags += _behind(known, memory.high)
-    part.add(m.GROUP_TOPIC_OFFSET_SUM, offsets, OTHER, OTHER)
-    part.add(m.GROUP_TOPIC_LAG, lags, OTHER, OTHER)
-    part.add(m.GROUP_MEMBERS, sum(group.members or 0 for group in rest.values()), OTHER)
+    members = sum(group.members or 0 for group in rest.values())
+    part.add(m.LAG, lags, OTHER, OTHER)
+    part.add(m.GROUP_MEMBERS, members, OTHER)
+    view.peer.other_groups(part, offsets=offsets, lags=lags, members=members)

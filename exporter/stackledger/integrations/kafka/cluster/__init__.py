@@ -1,0 +1,1 @@
+"""Brokers, the health of all partitions together, the KRaft quorum."""

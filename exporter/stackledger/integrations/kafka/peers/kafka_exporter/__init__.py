@@ -1,0 +1,1 @@
+"""kafka_exporter's families."""

@@ -1,0 +1,1 @@
+"""kminion's families."""

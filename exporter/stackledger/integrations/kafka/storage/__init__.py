@@ -1,0 +1,1 @@
+"""Log directories and the bytes in them: the slow lane's disks."""

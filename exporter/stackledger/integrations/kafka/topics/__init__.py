@@ -1,0 +1,1 @@
+"""Topics: what was written, how much of it was read in time, their settings."""

@@ -1,0 +1,51 @@
+"""From what is remembered of topics to samples. Pure; groups are in `groups`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from stackledger.collect.snapshot import Part
+from stackledger.integrations.kafka.selection import OTHER, shown, whole_within
+from stackledger.integrations.kafka.state import KafkaState, TopicMemory
+from stackledger.integrations.kafka.topics import metrics as m
+from stackledger.integrations.kafka.view import View
+from stackledger.integrations.kafka.wire.messages.cluster import Topic
+
+
+def add_completeness(part: Part, state: KafkaState, now: float) -> None:
+    """How much of what is shown is of this sweep, and how old the rest is."""
+    partitions = sum(len(topic.in_sync) for topic in state.topics.values())
+    held = [at for topic in state.topics.values() for at in topic.held.values()]
+    part.add(m.OFFSETS_COMPLETENESS, (partitions - len(held)) / partitions if partitions else 1.0)
+    shown_since = [at for at in held if at > 0]
+    part.add(m.OFFSETS_AGE, max(now - min(shown_since, default=now), 0.0))
+
+
+def add_topics(part: Part, state: KafkaState, topics: Mapping[str, Topic], *, view: View) -> None:
+    """Counters and facts by topic, within the caps."""
+    settings = view.settings
+    weights = {name: float(memory.produced) for name, memory in state.topics.items()}
+    state.shown_topics = shown(weights, settings.max_topics, before=state.shown_topics)
+    own = {name: state.topics[name] for name in state.shown_topics}
+    detailed: frozenset[str] = frozenset()
+    if settings.partition_series:
+        detailed = whole_within({name: len(memory.in_sync) for name, memory in own.items()}, settings.max_partitions)
+    for name, memory in own.items():
+        _add_topic(part, name, memory)
+        view.peer.topic(part, name, memory, topics[name], state.configs.get(name))
+        if name in detailed:
+            view.peer.topic_partitions(part, name, memory, topics[name], view.keys)
+    rest = [state.topics[name] for name in state.topics.keys() - own.keys()]
+    part.add(m.OTHER_TOPICS, len(rest))
+    if rest:
+        view.peer.other_topics(part, rest)
+    if rest or state.other_produced:
+        part.add(m.RECORDS_PRODUCED, state.other_produced, OTHER)
+
+
+def _add_topic(part: Part, name: str, memory: TopicMemory) -> None:
+    if memory.high:
+        part.add(m.RECORDS_PRODUCED, memory.produced, name)
+    if memory.stable:
+        pairs = ((memory.high.get(index, offset), offset) for index, offset in memory.stable.items())
+        part.add(m.OPEN_TRANSACTION_RECORDS, sum(max(high - offset, 0) for high, offset in pairs), name)
