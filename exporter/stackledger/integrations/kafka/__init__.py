@@ -9,6 +9,7 @@ from pathlib import Path
 
 from stackledger.catalogue import metrics_of
 from stackledger.collect.integration import Integration, Opening, Source
+from stackledger.integrations.kafka.administration import metrics as of_administration
 from stackledger.integrations.kafka.cluster import metrics as of_cluster
 from stackledger.integrations.kafka.config import KafkaTarget
 from stackledger.integrations.kafka.groups import metrics as of_groups
@@ -17,6 +18,7 @@ from stackledger.integrations.kafka.peers.kminion import metrics as of_kminion
 from stackledger.integrations.kafka.state import KafkaState
 from stackledger.integrations.kafka.storage import metrics as of_storage
 from stackledger.integrations.kafka.topics import metrics as of_topics
+from stackledger.integrations.kafka.transactions import metrics as of_transactions
 from stackledger.model import SLO, AlertRule, Dashboard
 
 
@@ -44,7 +46,16 @@ def _slos() -> tuple[SLO, ...]:
     return slos()
 
 
-_METRICS = (of_cluster, of_topics, of_groups, of_storage, of_kminion, of_kafka_exporter)
+_METRICS = (
+    of_cluster,
+    of_topics,
+    of_groups,
+    of_storage,
+    of_transactions,
+    of_administration,
+    of_kminion,
+    of_kafka_exporter,
+)
 
 KAFKA: Integration[KafkaTarget, KafkaState] = Integration(
     name="kafka",

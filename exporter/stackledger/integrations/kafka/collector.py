@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from stackledger.collect.integration import Opening
 from stackledger.collect.snapshot import Part, Snapshot
-from stackledger.errors import AuthError, ProtocolError, TargetError
+from stackledger.errors import AuthError, TargetError
 from stackledger.integrations.kafka import connect
+from stackledger.integrations.kafka.administration.samples import add_administration
 from stackledger.integrations.kafka.answers import Answers
 from stackledger.integrations.kafka.cluster import samples
 from stackledger.integrations.kafka.cluster.health import health_of
@@ -17,18 +16,18 @@ from stackledger.integrations.kafka.config import KafkaTarget
 from stackledger.integrations.kafka.filters import Filters
 from stackledger.integrations.kafka.groups.samples import add_groups
 from stackledger.integrations.kafka.merge import merge
-from stackledger.integrations.kafka.state import BrokerMemory, KafkaState
-from stackledger.integrations.kafka.storage.samples import Disks, disk_snapshot
+from stackledger.integrations.kafka.slow import SlowSweep
+from stackledger.integrations.kafka.state import KafkaState
+from stackledger.integrations.kafka.storage.samples import Disks, disk_parts
 from stackledger.integrations.kafka.sweep import Sweep, within
 from stackledger.integrations.kafka.topics.configs import read_configs
-from stackledger.integrations.kafka.topics.samples import add_completeness, add_topics
+from stackledger.integrations.kafka.topics.samples import add_completeness, add_settings, add_topics
+from stackledger.integrations.kafka.transactions.judge import judge
+from stackledger.integrations.kafka.transactions.samples import add_transactions
 from stackledger.integrations.kafka.view import View
 from stackledger.integrations.kafka.wire.cluster import Cluster
 from stackledger.integrations.kafka.wire.connection import Options, Traffic
-from stackledger.integrations.kafka.wire.error_codes import ErrorCode, error_name
-from stackledger.integrations.kafka.wire.messages.cluster import Metadata
 from stackledger.integrations.kafka.wire.messages.session import ApiVersionsRequest
-from stackledger.integrations.kafka.wire.messages.storage import DescribeLogDirsRequest, LogDirs
 
 _ATTEMPT_SHARE = 0.2
 _CONFIG_SHARE = 0.2
@@ -56,7 +55,7 @@ class KafkaSource:
     async def sweep(self, lane: str) -> Snapshot:
         """One read of the lane. Raises TargetError when no broker could be read."""
         try:
-            return await (self._sweep_disks() if lane == "slow" else self._sweep_offsets())
+            return await (self._sweep_slow() if lane == "slow" else self._sweep_offsets())
         except AuthError:
             self._options = None  # the next sweep reads the secrets again: they may have been rotated
             await self.close()
@@ -158,32 +157,24 @@ class KafkaSource:
 
     # -- the slow lane -----------------------------------------------------------------------------------------------
 
-    async def _sweep_disks(self) -> Snapshot:
-        seconds = self._seconds * _SLOW_SHARE
-        metadata = await self._cluster("slow").refresh()
-        brokers = {b.id: BrokerMemory(b.host, b.port, b.rack or "") for b in metadata.brokers.values()}
-        async with asyncio.TaskGroup() as group:
-            tasks = {key: group.create_task(self._log_dirs(key, seconds)) for key in brokers}
-        answers = {key: task.result() for key, task in tasks.items()}
-        good = [key for key, answer in answers.items() if not isinstance(answer, TargetError)]
-        if good:
-            await self._refresh_configs(good[0], metadata, seconds=self._seconds * (1 - _SLOW_SHARE) / 2)
-        elif answers:
-            raise next(answer for answer in answers.values() if isinstance(answer, TargetError))
-        known = {key: broker for key, broker in self._state.brokers.items() if key not in brokers}
-        disks = Disks(self._clock.now(), brokers | known, answers)
-        return disk_snapshot(disks, self._state, {"configs": self._config_error}, self._view)
-
-    async def _refresh_configs(self, broker_id: int, metadata: Metadata, *, seconds: float) -> None:
+    async def _sweep_slow(self) -> Snapshot:
+        """Disks, settings, transactions and what administrators did."""
+        cluster = self._cluster("slow")
+        slow = SlowSweep(cluster, self._clock, self._seconds * _SLOW_SHARE, self._filters, self._settings.transactions)
+        answers = await slow.read(self._state)
         self._release = None
-        await self._read_configs("slow", broker_id, list(metadata.topics), seconds=seconds)
-
-    async def _log_dirs(self, broker_id: int, seconds: float) -> LogDirs | TargetError:
-        request = self._cluster("slow").request(broker_id, DescribeLogDirsRequest())
-        answer = await within(self._clock, seconds, f"DescribeLogDirs by broker {broker_id}", request)
-        if isinstance(answer, TargetError) or not answer.error_code:
-            return answer
-        text = f"DescribeLogDirs by broker {broker_id}: {error_name(answer.error_code)}"
-        if answer.error_code == ErrorCode.CLUSTER_AUTHORIZATION_FAILED:
-            return AuthError(f"{text}; grant Describe on the cluster (grants/acls.md)")
-        return ProtocolError(text)
+        broker_id = slow.any_broker(answers)
+        topics = answers.metadata.topics
+        await self._read_configs("slow", broker_id, list(topics), seconds=self._seconds * (1 - _SLOW_SHARE) / 2)
+        known = {key: broker for key, broker in self._state.brokers.items() if key not in answers.brokers}
+        parts, failed = disk_parts(
+            Disks(answers.at, answers.brokers | known, answers.log_dirs), self._state, self._view
+        )
+        part = parts["cluster"]
+        add_settings(part, self._state, topics)
+        add_administration(part, answers.administration)
+        judged = judge(
+            answers.transactions.open, answers.transactions.ongoing, self._state.open_transactions, now=answers.at
+        )
+        add_transactions(part, answers.transactions, judged)
+        return Snapshot(parts, failed, {**answers.facets, "configs": self._config_error})

@@ -63,6 +63,9 @@ class KafkaTarget(TargetSettings):
     worst partition of each group and topic is always shown."""
     stable_offsets: bool = False
     """Whether to read the last stable offset too, for readers of transactions; one more request per broker."""
+    transactions: bool = True
+    """Whether the slow lane looks for open and hanging transactions. It needs Read on topics where there are access
+    control lists: the one right here with which records could be read. Off where a monitor may not have it."""
     stuck_after_seconds: float = Field(default=30.0, gt=0)
     """A group with lag and without progress for so long is stopped or stalled. Default: six commits of a usual client,
     which commits every 5 s; raise it for groups that commit once per long batch."""

@@ -6,11 +6,13 @@ The panels are the facets'; the consumers' board is `groups.dashboard`.
 from __future__ import annotations
 
 from stackledger.catalogue import Cluster, Instance
+from stackledger.integrations.kafka.administration import panels as administration
 from stackledger.integrations.kafka.cluster import metrics as of_cluster
 from stackledger.integrations.kafka.cluster import panels as cluster
 from stackledger.integrations.kafka.groups.dashboard import CONSUMERS
 from stackledger.integrations.kafka.storage import panels as storage
 from stackledger.integrations.kafka.topics import panels as topics
+from stackledger.integrations.kafka.transactions import panels as transactions
 from stackledger.model import Dashboard, Folder, Row, Variable
 from stackledger.promql import select
 
@@ -43,9 +45,32 @@ KAFKA = Dashboard(
         Row("Brokers", (cluster.UP_BY_BROKER, cluster.LEADERS, cluster.REPLICAS)),
         Row("Disks", (storage.DISK_USABLE, storage.DISK_BY_BROKER, storage.DISK_BY_TOPIC)),
         Row("Quorum", (cluster.QUORUM_LAG, cluster.QUORUM_AGE, cluster.QUORUM_EPOCH), collapsed=True),
+        Row("More on disks", (storage.DISK_FULL_IN, topics.SINGLE_REPLICA, storage.LOG_DIR_FAILED), collapsed=True),
+        Row(
+            "Transactions",
+            (
+                transactions.HANGING,
+                transactions.OPEN,
+                transactions.OPEN_AGE,
+                transactions.STATES,
+                transactions.TO_ABORT,
+            ),
+            collapsed=True,
+        ),
+        Row(
+            "Administration",
+            (
+                administration.REASSIGNING,
+                administration.REASSIGNING_TOPICS,
+                administration.RULES,
+                administration.FEATURES,
+                topics.SETTINGS,
+            ),
+            collapsed=True,
+        ),
         Row(
             "Details",
-            (topics.OFFSETS_AGE, cluster.OWN_REQUESTS, cluster.BROKER_TABLE, storage.LOG_DIR_FAILED),
+            (topics.OFFSETS_AGE, cluster.OWN_REQUESTS, cluster.BROKER_TABLE),
             collapsed=True,
         ),
     ),

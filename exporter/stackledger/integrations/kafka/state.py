@@ -25,6 +25,12 @@ class TopicConfig(msgspec.Struct, frozen=True):
     min_in_sync: int
     retention_ms: int
     """-1 for no limit."""
+    retention_bytes: int = -1
+    """Of each partition; -1 for no limit."""
+    max_message_bytes: int = -1
+    """-1 where it is not known."""
+    unclean_election: bool = False
+    """Whether a replica that is not in sync may lead when no other is left, at the price of records."""
 
 
 class TopicMemory(msgspec.Struct):
@@ -81,6 +87,14 @@ class HistoryPoint(msgspec.Struct):
     high: dict[str, bytes]
 
 
+class OpenMemory(msgspec.Struct):
+    """An open transaction in one partition, as the slow lane saw it."""
+
+    first_seen: float
+    orphaned: int = 0
+    """Reads in a row in which no coordinator knew of it."""
+
+
 class KafkaState(State):
     """Everything that is remembered of one cluster."""
 
@@ -101,3 +115,5 @@ class KafkaState(State):
     other_consumed: int = 0
     log_dir_sizes: dict[int, dict[str, int]] = msgspec.field(default_factory=dict)
     """Broker, topic: bytes, as of the last good DescribeLogDirs."""
+    open_transactions: dict[str, OpenMemory] = msgspec.field(default_factory=dict)
+    """By topic, partition, producer and first offset."""

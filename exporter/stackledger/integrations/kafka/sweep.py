@@ -66,6 +66,18 @@ async def within(clock: Clock, seconds: float, what: str, answer: Awaitable[T]) 
         return error
 
 
+def led_by(metadata: Metadata, filters: Filters) -> dict[int, dict[str, list[int]]]:
+    """By live broker: the partitions that it leads, of the topics that are shown."""
+    led: dict[int, dict[str, list[int]]] = {broker_id: {} for broker_id in metadata.brokers}
+    for name, topic in metadata.topics.items():
+        if not filters.topic(name):
+            continue
+        for partition in topic.partitions:
+            if partition.leader in led:
+                led[partition.leader].setdefault(name, []).append(partition.id)
+    return led
+
+
 @dataclass(slots=True)
 class Sweep:
     """One sweep in progress. `seconds` bounds all of it."""
@@ -92,7 +104,7 @@ class Sweep:
             registered = group.create_task(self._expected(metadata, known, left))
             reads = {
                 broker_id: group.create_task(self._broker(broker_id, partitions, left))
-                for broker_id, partitions in self._led(metadata).items()
+                for broker_id, partitions in led_by(metadata, self.filters).items()
             }
         expected = registered.result()
         answers, failed = _divided({broker_id: task.result() for broker_id, task in reads.items()})
@@ -110,17 +122,6 @@ class Sweep:
         if not answers:
             first = failed[min(failed)]
             raise type(first)("no broker answers: " + "; ".join(str(failed[key]) for key in sorted(failed)))
-
-    def _led(self, metadata: Metadata) -> dict[int, dict[str, list[int]]]:
-        """By live broker: the partitions that it leads."""
-        led: dict[int, dict[str, list[int]]] = {broker_id: {} for broker_id in metadata.brokers}
-        for name, topic in metadata.topics.items():
-            if not self.filters.topic(name):
-                continue
-            for partition in topic.partitions:
-                if partition.leader in led:
-                    led[partition.leader].setdefault(name, []).append(partition.id)
-        return led
 
     # -- one broker --------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from stackledger.model import AlertRule, Fires, RuleTest, Severity, Silent
 from stackledger.promql import below, equals, select
 
 _PLACE: Final = 'instance="10.0.0.1:9092",log_dir="/var/lib/kafka"'
+_SOON_SECONDS: Final = 3 * 86_400.0
 _IN_DIR: Final = {"cluster": "orders", "instance": "10.0.0.1:9092", "log_dir": "/var/lib/kafka"}
 
 
@@ -22,6 +23,7 @@ def storage_alerts() -> tuple[AlertRule, ...]:
     """Alerts on log directories."""
     return (
         _disk_almost_full(),
+        _disk_full_soon(),
         _log_dir_failed(),
     )
 
@@ -57,6 +59,42 @@ def _disk_almost_full() -> AlertRule:
                     _one("log_dir_volume_bytes"): "100e9x40",
                 },
                 expect=(Silent("8m"),),
+            ),
+        ),
+    )
+
+
+def _disk_full_soon() -> AlertRule:
+    growth = select(m.LOG_DIR_USABLE).deriv("6h").minus_from(0).clamp_min(1)
+    left = select(m.LOG_DIR_USABLE).over(growth, on=(Cluster, Instance, LogDir))
+    scarce = below((select(m.LOG_DIR_USABLE) / select(m.LOG_DIR_CAPACITY)).min(Cluster, Instance, LogDir), 0.4)
+    return AlertRule(
+        name="KafkaDiskFullSoon",
+        condition=below(left, _SOON_SECONDS).where(scarce, on=(Cluster, Instance, LogDir)),
+        hold="1h",
+        severity=Severity.TICKET,
+        summary="Kafka {{ $labels.cluster }}: {{ $labels.instance }} is full in {{ $value | humanizeDuration }}",
+        description="At the pace of the last six hours the volume of the log directory fills up within three days, and"
+        " a full volume takes the broker down. Shorten the retention of what grows, add space, or move partitions.",
+        panel=panels.DISK_FULL_IN,
+        tests=(
+            RuleTest(
+                title="0.5 GB an hour, 20 of 100 GB are left",
+                series={_one("log_dir_usable_bytes"): "20e9-0.25e9x30", _one("log_dir_volume_bytes"): "100e9x30"},
+                expect=(Silent("30m"), Fires("7h", (_IN_DIR,))),
+                interval="30m",
+            ),
+            RuleTest(
+                title="the same pace with 80 of 100 GB left",
+                series={_one("log_dir_usable_bytes"): "80e9-0.25e9x30", _one("log_dir_volume_bytes"): "100e9x30"},
+                expect=(Silent("7h"),),
+                interval="30m",
+            ),
+            RuleTest(
+                title="segments come and go, nothing grows",
+                series={_one("log_dir_usable_bytes"): "20e9x30", _one("log_dir_volume_bytes"): "100e9x30"},
+                expect=(Silent("7h"),),
+                interval="30m",
             ),
         ),
     )

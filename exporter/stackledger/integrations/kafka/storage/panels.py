@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from stackledger.catalogue import Cluster, Instance
 from stackledger.integrations.kafka.labels import LogDir, TopicName
 from stackledger.integrations.kafka.storage import metrics as m
 from stackledger.model import Panel, Query, Style, ValueText
 from stackledger.promql import select
+from stackledger.units import SECONDS
 
 _C = Cluster.variable()
 _I = Instance.variable()
+FAR: Final = 90 * 86_400
+"""Seconds after which it does not matter any more when a disk will be full."""
 
 DISK_USABLE = Panel(
     key="disk-usable",
@@ -46,4 +51,18 @@ LOG_DIR_FAILED = Panel(
     " disk and restart the broker.",
     style=Style.STATE_TIMELINE,
     values=(ValueText(0, "well", "green"), ValueText(1, "failed", "red")),
+)
+_GROWTH = select(m.LOG_DIR_USABLE, _C, _I).deriv("6h").minus_from(0).clamp_min(1)
+DISK_FULL_IN = Panel(
+    key="disk-full-in",
+    title="Time until a log directory is full",
+    queries=(
+        Query(
+            select(m.LOG_DIR_USABLE, _C, _I).over(_GROWTH, on=(Cluster, Instance, LogDir)).clamp_max(FAR),
+            "{{instance}} {{log_dir}}",
+        ),
+    ),
+    description="At the pace of the last six hours; 90 days stands for more. Days mean that retention does not hold the"
+    " growth: shorten it for the largest topic, add space, or move partitions.",
+    unit=SECONDS,
 )

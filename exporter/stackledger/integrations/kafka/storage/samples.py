@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from stackledger.collect.snapshot import Part, Snapshot
+from stackledger.collect.snapshot import Part
 from stackledger.errors import ReadTimeoutError, TargetError
 from stackledger.integrations.kafka.cluster.samples import address_of
 from stackledger.integrations.kafka.selection import OTHER
@@ -25,9 +25,10 @@ class Disks:
     answers: Mapping[int, LogDirs | TargetError]
 
 
-def disk_snapshot(disks: Disks, state: KafkaState, facets: Mapping[str, TargetError | None], view: View) -> Snapshot:
-    """A part per broker and the sizes by topic, those of a silent broker as they last were."""
-    parts, failed = {}, {}
+def disk_parts(disks: Disks, state: KafkaState, view: View) -> tuple[dict[str, Part], dict[str, TargetError]]:
+    """A part per broker and the sizes by topic, those of a silent broker as they last were; and who failed."""
+    parts: dict[str, Part] = {}
+    failed: dict[str, TargetError] = {}
     for broker_id, broker in disks.brokers.items():
         answer = disks.answers.get(broker_id, ReadTimeoutError(f"broker {broker_id} was not asked"))
         if isinstance(answer, TargetError):
@@ -38,7 +39,7 @@ def disk_snapshot(disks: Disks, state: KafkaState, facets: Mapping[str, TargetEr
     for gone in state.log_dir_sizes.keys() - disks.brokers.keys():
         del state.log_dir_sizes[gone]
     parts["cluster"] = _cluster_part(disks.at, state, view)
-    return Snapshot(parts, failed, facets)
+    return parts, failed
 
 
 def topic_sizes(dirs: tuple[LogDir, ...]) -> dict[str, int]:

@@ -15,7 +15,14 @@ from stackledger.integrations.kafka.wire.messages.storage import (
     ResourceType,
 )
 
-KEYS: Final = ("cleanup.policy", "min.insync.replicas", "retention.ms")
+KEYS: Final = (
+    "cleanup.policy",
+    "min.insync.replicas",
+    "retention.ms",
+    "retention.bytes",
+    "max.message.bytes",
+    "unclean.leader.election.enable",
+)
 _TOPICS_PER_REQUEST: Final = 2_000
 
 
@@ -39,6 +46,9 @@ def _config(row: ResourceConfig) -> TopicConfig | None:
         values.get("cleanup.policy", "N/A"),
         _number(values, "min.insync.replicas", 1),
         _number(values, "retention.ms", -1),
+        _number(values, "retention.bytes", -1),
+        _number(values, "max.message.bytes", -1),
+        values.get("unclean.leader.election.enable") == "true",
     )
 
 

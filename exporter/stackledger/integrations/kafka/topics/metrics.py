@@ -48,3 +48,79 @@ OPEN_TRANSACTION_RECORDS = Metric(
     missing=HOLD,
     conditional="stable_offsets: true",
 )
+
+# -- settings that matter, read in the slow lane -----------------------------------------------------------------------
+
+PARTITIONS = Metric(
+    "stackledger_kafka_topic_partitions",
+    Kind.GAUGE,
+    units.COUNT,
+    "Partitions of the topic (Metadata).",
+    labels=(of.TopicName,),
+    budget=6_000,
+    node=False,
+)
+REPLICATION_FACTOR = Metric(
+    "stackledger_kafka_topic_replication_factor",
+    Kind.GAUGE,
+    units.COUNT,
+    "Replicas of the topic's first partition (Metadata).",
+    labels=(of.TopicName,),
+    budget=6_000,
+    node=False,
+)
+MIN_IN_SYNC = Metric(
+    "stackledger_kafka_topic_min_in_sync_replicas",
+    Kind.GAUGE,
+    units.COUNT,
+    "Replicas that must be in sync for acks=all (DescribeConfigs min.insync.replicas).",
+    labels=(of.TopicName,),
+    budget=6_000,
+    node=False,
+)
+RETENTION = Metric(
+    "stackledger_kafka_topic_retention_seconds",
+    Kind.GAUGE,
+    units.SECONDS,
+    "Age at which records are deleted; absent where age deletes nothing (DescribeConfigs retention.ms).",
+    labels=(of.TopicName,),
+    budget=6_000,
+    node=False,
+    conditional="a topic with retention.ms",
+)
+RETENTION_SIZE = Metric(
+    "stackledger_kafka_topic_partition_retention_bytes",
+    Kind.GAUGE,
+    units.BYTES,
+    "Size of a partition at which records are deleted; absent without a limit (DescribeConfigs retention.bytes).",
+    labels=(of.TopicName,),
+    budget=6_000,
+    node=False,
+    conditional="a topic with retention.bytes",
+)
+MAX_MESSAGE = Metric(
+    "stackledger_kafka_topic_max_message_bytes",
+    Kind.GAUGE,
+    units.BYTES,
+    "Largest batch that a producer may send (DescribeConfigs max.message.bytes).",
+    labels=(of.TopicName,),
+    budget=6_000,
+    node=False,
+)
+UNCLEAN = Metric(
+    "stackledger_kafka_topic_unclean_election_allowed",
+    Kind.GAUGE,
+    units.STATE,
+    "1 if a replica that is not in sync may lead when no other is left; only such topics (DescribeConfigs).",
+    labels=(of.TopicName,),
+    budget=6_000,
+    node=False,
+    conditional="a topic with unclean.leader.election.enable",
+)
+SINGLE_REPLICA = Metric(
+    "stackledger_kafka_single_replica_topics",
+    Kind.GAUGE,
+    units.COUNT,
+    "Topics, internal ones not counted, whose records are on one broker only (Metadata).",
+    node=False,
+)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from stackledger.catalogue import Cluster
 from stackledger.integrations.kafka.labels import TopicName
 from stackledger.integrations.kafka.topics import metrics as m
-from stackledger.model import Panel, Query, Style
+from stackledger.model import ColumnStyle, Panel, Query, Style
 from stackledger.promql import select
+from stackledger.units import BYTES, COUNT, SECONDS
 
 _C = Cluster.variable()
 
@@ -43,4 +44,39 @@ OFFSETS_AGE = Panel(
     title="Age of the oldest offset shown",
     queries=(Query(select(m.OFFSETS_AGE, _C), "{{cluster}}"),),
     description="0 when all is read. It grows while a broker is silent: lags of its partitions are as old as this.",
+)
+SETTINGS = Panel(
+    key="topic-settings",
+    title="Topics and their settings",
+    queries=(
+        Query(select(m.PARTITIONS, _C).max(Cluster, TopicName), "{{topic_name}}"),
+        Query(select(m.REPLICATION_FACTOR, _C).max(Cluster, TopicName), "{{topic_name}}"),
+        Query(select(m.MIN_IN_SYNC, _C).max(Cluster, TopicName), "{{topic_name}}"),
+        Query(select(m.RETENTION, _C).max(Cluster, TopicName), "{{topic_name}}"),
+        Query(select(m.RETENTION_SIZE, _C).max(Cluster, TopicName), "{{topic_name}}"),
+        Query(select(m.MAX_MESSAGE, _C).max(Cluster, TopicName), "{{topic_name}}"),
+        Query(select(m.UNCLEAN, _C).max(Cluster, TopicName), "{{topic_name}}"),
+    ),
+    description="One replica means that a broker's disk is the only copy. A minimum in sync equal to the replicas stops"
+    " writers at the first broker that is down. Unclean elections trade records for availability.",
+    style=Style.TABLE,
+    columns=(
+        ColumnStyle("topic_name", "Topic"),
+        ColumnStyle("A", "Partitions", COUNT),
+        ColumnStyle("B", "Replicas", COUNT),
+        ColumnStyle("C", "Min in sync", COUNT),
+        ColumnStyle("D", "Retention", SECONDS),
+        ColumnStyle("E", "Retention per partition", BYTES),
+        ColumnStyle("F", "Largest batch", BYTES),
+        ColumnStyle("G", "Unclean election"),
+    ),
+    width=24,
+)
+SINGLE_REPLICA = Panel(
+    key="single-replica-topics",
+    title="Topics with one replica",
+    queries=(Query(select(m.SINGLE_REPLICA, _C), "{{cluster}}"),),
+    description="Their records are lost with one disk, and they are offline whenever their broker is. Add replicas with"
+    " kafka-reassign-partitions.sh; KafkaOfflinePartitions tells when it has happened.",
+    width=8,
 )

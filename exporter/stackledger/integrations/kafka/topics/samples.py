@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from stackledger.collect.snapshot import Part
 from stackledger.integrations.kafka.selection import OTHER, shown, whole_within
-from stackledger.integrations.kafka.state import KafkaState, TopicMemory
+from stackledger.integrations.kafka.state import KafkaState, TopicConfig, TopicMemory
 from stackledger.integrations.kafka.topics import metrics as m
 from stackledger.integrations.kafka.view import View
 from stackledger.integrations.kafka.wire.messages.cluster import Topic
@@ -49,3 +49,25 @@ def _add_topic(part: Part, name: str, memory: TopicMemory) -> None:
     if memory.stable:
         pairs = ((memory.high.get(index, offset), offset) for index, offset in memory.stable.items())
         part.add(m.OPEN_TRANSACTION_RECORDS, sum(max(high - offset, 0) for high, offset in pairs), name)
+
+
+def add_settings(part: Part, state: KafkaState, topics: Mapping[str, Topic]) -> None:
+    """The settings of the topics that are shown by name."""
+    for name in state.shown_topics:
+        topic, config = topics.get(name), state.configs.get(name)
+        if topic is not None and topic.partitions:
+            part.add(m.PARTITIONS, len(topic.partitions), name)
+            part.add(m.REPLICATION_FACTOR, len(topic.partitions[0].replicas), name)
+        if config is not None:
+            _add_config(part, name, config)
+    single = [t for t in topics.values() if not t.is_internal and t.partitions and len(t.partitions[0].replicas) == 1]
+    part.add(m.SINGLE_REPLICA, len(single))
+
+
+def _add_config(part: Part, name: str, config: TopicConfig) -> None:
+    deletes = "delete" in config.cleanup_policy
+    part.add(m.MIN_IN_SYNC, config.min_in_sync, name)
+    part.add(m.RETENTION, config.retention_ms / 1e3 if deletes and config.retention_ms >= 0 else None, name)
+    part.add(m.RETENTION_SIZE, config.retention_bytes if deletes and config.retention_bytes >= 0 else None, name)
+    part.add(m.MAX_MESSAGE, config.max_message_bytes if config.max_message_bytes >= 0 else None, name)
+    part.add(m.UNCLEAN, 1 if config.unclean_election else None, name)

@@ -21,6 +21,7 @@ _INT16 = struct.Struct(">h")
 _UINT16 = struct.Struct(">H")
 _INT32 = struct.Struct(">i")
 _INT64 = struct.Struct(">q")
+_FLOAT64 = struct.Struct(">d")
 
 _VARINT_BITS = 35  # five bytes of seven bits hold 32
 
@@ -84,6 +85,10 @@ class Reader:
     def int64(self) -> int:
         """A signed 64-bit integer."""
         return int(_INT64.unpack_from(self.data, self._advance(8))[0])
+
+    def float64(self) -> float:
+        """A 64-bit float."""
+        return float(_FLOAT64.unpack_from(self.data, self._advance(8))[0])
 
     def uuid(self) -> UUID:
         """A topic or directory id."""

@@ -8,6 +8,7 @@ from typing import ClassVar, NamedTuple
 from stackledger.integrations.kafka.wire.codec import Reader, Writer
 from stackledger.integrations.kafka.wire.request import Request, VersionRange
 
+_SUPPORTED_FEATURES_TAG = 0
 _FEATURES_EPOCH_TAG = 1
 _FINALIZED_FEATURES_TAG = 2
 _FLEXIBLE_BODY_FROM = 3
@@ -23,6 +24,8 @@ class ApiVersions(NamedTuple):
     """The cluster's feature levels by name, such as metadata.version; empty before Kafka 2.7."""
     features_epoch: int
     """Rises with every change of a feature level; -1 where unknown."""
+    supported_features: dict[str, VersionRange] = {}  # noqa: RUF012 - a named tuple's default is never written to
+    """The levels that this broker's software can work at, by name; empty before Kafka 2.7."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,8 @@ class ApiVersionsRequest(Request[ApiVersions]):
             key, oldest, newest = reader.int16(), reader.int16(), reader.int16()
             apis[key] = VersionRange(oldest, newest)
             reader.tags()
-        features: dict[str, VersionRange] = {}
+        finalized: dict[str, VersionRange] = {}
+        supported: dict[str, VersionRange] = {}
         epoch = -1
         if version > 0 and not error_code:
             reader.int32()
@@ -67,15 +71,17 @@ class ApiVersionsRequest(Request[ApiVersions]):
                 if tag == _FEATURES_EPOCH_TAG:
                     epoch = content.int64()
                 elif tag == _FINALIZED_FEATURES_TAG:
-                    features = _read_features(content)
-        return ApiVersions(error_code, apis, features, epoch)
+                    finalized = _read_features(content, newest_first=True)
+                elif tag == _SUPPORTED_FEATURES_TAG:
+                    supported = _read_features(content, newest_first=False)
+        return ApiVersions(error_code, apis, finalized, epoch, supported)
 
 
-def _read_features(reader: Reader) -> dict[str, VersionRange]:
+def _read_features(reader: Reader, *, newest_first: bool) -> dict[str, VersionRange]:
     features = {}
     for _ in range(reader.count(6)):
-        name, newest, oldest = reader.string(), reader.int16(), reader.int16()
-        features[name] = VersionRange(oldest, newest)
+        name, one, other = reader.string(), reader.int16(), reader.int16()
+        features[name] = VersionRange(other, one) if newest_first else VersionRange(one, other)
         reader.tags()
     return features
 

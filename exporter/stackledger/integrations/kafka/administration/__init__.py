@@ -1,0 +1,1 @@
+"""What administrators did: reassignments under way, feature levels, quotas, access control lists."""

@@ -1,0 +1,95 @@
+"""Transactions on a real broker: open, ended, and hanging, as Kafka's own tool sees them and ends them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from confluent_kafka import Producer
+
+from lab.kafka import KafkaCluster
+from stackledger.integrations.kafka.transactions import metrics as xm
+from tests.conftest import running
+from tests.integration.kafka.raw_produce import leave_hanging
+from tests.integration.kafka.reading import Reader
+
+pytestmark = pytest.mark.real("kafka")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[KafkaCluster]:
+    """A broker that does not verify transactions, as none did before Kafka 3.6."""
+    with running(KafkaCluster(properties={"transaction.partition.verification.enable": "false"})) as lab:
+        yield lab
+
+
+@pytest.fixture
+def topic(cluster: KafkaCluster) -> str:
+    name = f"tx-{uuid.uuid4().hex[:8]}"
+    cluster.create_topic(name)
+    return name
+
+
+@pytest.fixture
+def reader(cluster: KafkaCluster) -> Iterator[Reader]:
+    with Reader(cluster.bootstrap) as reader:
+        reader.sweep()
+        yield reader
+
+
+def test_an_open_transaction_is_seen_until_it_ends(cluster: KafkaCluster, topic: str, reader: Reader) -> None:
+    producer = Producer(cluster.client_settings() | {"transactional.id": topic})
+    producer.init_transactions(60)
+    producer.begin_transaction()
+    producer.produce(topic, b"x", partition=0)
+    producer.flush(30)
+    written = time.time()
+    try:
+        for _ in range(3):  # however often it is looked at, a transaction with a coordinator does not hang
+            reader.sweep()
+            seen = reader.sweep("slow")
+            assert seen.snapshot.facets["transactions"] is None
+            assert seen.one(xm.OPEN) == 1
+            assert seen.one(xm.HANGING) == 0
+            assert seen.one(xm.TRANSACTIONAL_IDS, transaction_state="Ongoing") == 1
+        time.sleep(1.0)
+        age = reader.sweep("slow").one(xm.TOPIC_OPEN_AGE, topic_name=topic)
+        assert 1.0 <= age <= time.time() - written + 1.0
+        producer.commit_transaction(60)
+        reader.sweep()
+        done = reader.sweep("slow")
+        assert done.one(xm.OPEN) == 0
+        assert not done.rows(xm.TOPIC_OPEN_AGE)
+    finally:
+        producer.purge()
+
+
+def test_a_transaction_that_nobody_will_end_hangs_until_it_is_aborted(
+    cluster: KafkaCluster, topic: str, reader: Reader
+) -> None:
+    host, port = cluster.bootstrap.rsplit(":", 1)
+    producer_id = asyncio.run(leave_hanging(host, int(port), topic, transactional_id=topic))
+    reader.sweep()
+    first = reader.sweep("slow")
+    assert (first.one(xm.OPEN), first.one(xm.HANGING)) == (1, 0)  # it might just have ended
+    second = reader.sweep("slow")
+    assert second.one(xm.HANGING) == 1
+    wanted = {"topic_name": topic, "partition_id": "0", "producer_id": str(producer_id), "start_offset": "0"}
+    assert set(second.rows(xm.HANGING_INFO)) == {frozenset(wanted.items())}
+    cluster.tool("transactions", "abort", "--topic", topic, "--partition", "0", "--start-offset", "0")
+    reader.sweep()
+    done = reader.sweep("slow")
+    assert (done.one(xm.OPEN), done.one(xm.HANGING)) == (0, 0)
+    assert not done.rows(xm.HANGING_INFO)
+
+
+def test_transactions_can_be_left_out(cluster: KafkaCluster) -> None:
+    with Reader(cluster.bootstrap, transactions=False) as reader:
+        reader.sweep()
+        seen = reader.sweep("slow")
+        assert seen.snapshot.complete
+        assert not seen.rows(xm.OPEN)
+        assert not seen.rows(xm.TRANSACTIONAL_IDS)
