@@ -17,7 +17,15 @@ from stackledger.clock import SystemClock
 from stackledger.errors import TargetError
 from stackledger.integrations.kafka.wire.cluster import Cluster
 from stackledger.integrations.kafka.wire.connection import Address, Options
-from stackledger.integrations.kafka.wire.messages import cluster, groups, offsets, quorum, storage, transactions
+from stackledger.integrations.kafka.wire.messages import (
+    cluster,
+    groups,
+    offsets,
+    quorum,
+    security,
+    storage,
+    transactions,
+)
 from stackledger.integrations.kafka.wire.messages.cluster import Metadata
 from stackledger.integrations.kafka.wire.request import Request
 
@@ -41,6 +49,8 @@ def requests(metadata: Metadata, listed: tuple[groups.ListedGroup, ...]) -> list
         cluster.ListPartitionReassignmentsRequest(),
         transactions.ListTransactionsRequest(),
         transactions.DescribeProducersRequest(few),
+        security.DescribeAclsRequest(),
+        security.DescribeClientQuotasRequest(),
     ]
 
 

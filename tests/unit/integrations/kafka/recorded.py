@@ -10,6 +10,7 @@ from stackledger.integrations.kafka.wire.messages import (
     groups,
     offsets,
     quorum,
+    security,
     session,
     storage,
     transactions,
@@ -34,6 +35,8 @@ KINDS: tuple[type[Request[Any]], ...] = (
     storage.DescribeConfigsRequest,
     transactions.ListTransactionsRequest,
     transactions.DescribeProducersRequest,
+    security.DescribeAclsRequest,
+    security.DescribeClientQuotasRequest,
 )
 
 

@@ -150,3 +150,27 @@ def test_open_transaction_and_the_partition_that_it_holds_back() -> None:
 def test_registered_brokers() -> None:
     assert [broker.is_fenced for broker in frame("DescribeCluster", 2).decode().brokers] == [False] * 3
     assert frame("DescribeCluster", 0).decode().brokers[0].is_fenced is None
+
+
+def test_access_control_entries() -> None:
+    told = frame("DescribeAcls", 3).decode()
+    assert told.error_code == 0
+    assert sorted((acl.resource_type, acl.resource, acl.principal) for acl in told.acls) == [
+        (2, "*", "User:reader"),
+        (4, "kafka-cluster", "User:reader"),
+        (4, "kafka-cluster", "User:reader"),
+    ]
+
+
+def test_client_quotas() -> None:
+    told = frame("DescribeClientQuotas", 1).decode()
+    assert {(frozenset(quota.entity), tuple(sorted(quota.limits.items()))) for quota in told.quotas} == {
+        (frozenset({("user", "alice")}), (("consumer_byte_rate", 2e6), ("producer_byte_rate", 1e6))),
+        (frozenset({("user", ""), ("client-id", "batch")}), (("request_percentage", 20.0),)),
+    }
+
+
+def test_supported_features_are_told_beside_the_agreed_ones() -> None:
+    told = frame("ApiVersions", 4).decode()
+    assert told.supported_features["metadata.version"].newest >= told.finalized_features["metadata.version"].newest
+    assert told.supported_features["metadata.version"].oldest < told.supported_features["metadata.version"].newest
