@@ -11,6 +11,7 @@ import pytest
 from confluent_kafka import Producer
 
 from lab.kafka import KafkaCluster
+from stackledger.integrations.kafka.groups import metrics as gm
 from stackledger.integrations.kafka.transactions import metrics as xm
 from tests.conftest import running
 from tests.integration.kafka.raw_produce import leave_hanging
@@ -84,6 +85,42 @@ def test_a_transaction_that_nobody_will_end_hangs_until_it_is_aborted(
     done = reader.sweep("slow")
     assert (done.one(xm.OPEN), done.one(xm.HANGING)) == (0, 0)
     assert not done.rows(xm.HANGING_INFO)
+
+
+def test_the_end_of_a_transaction_is_no_lag_that_anybody_could_work_off(cluster: KafkaCluster, topic: str) -> None:
+    """A reader commits after the last record, and the commit marker behind it stays unread: neither late nor stuck."""
+    producer = Producer(cluster.client_settings() | {"transactional.id": topic})
+    producer.init_transactions(60)
+    group = f"{topic}-read"
+    cluster.commit(group, {(topic, 0): 0})
+    with Reader(cluster.bootstrap, stuck_after_seconds=1.0) as reader:
+        reader.sweep()
+        producer.begin_transaction()
+        for _ in range(5):
+            producer.produce(topic, b"x", partition=0)
+        producer.commit_transaction(60)
+        cluster.commit(group, {(topic, 0): 5})
+        time.sleep(1.5)
+        for _ in range(3):
+            seen = reader.sweep()
+            time.sleep(0.6)
+        assert seen.one(gm.LAG, group_id=group) == 1  # offsets are offsets: it is shown as it is
+        assert seen.one(gm.LAG_SECONDS, group_id=group) == 0
+        assert seen.one(gm.VERDICT, group_id=group) == 0
+        producer.begin_transaction()
+        producer.produce(topic, b"x", partition=0)
+        producer.commit_transaction(60)
+        stuck = reader.until(lambda seen: seen.one(gm.VERDICT, group_id=group) != 0)
+        assert stuck.one(gm.LAG, group_id=group) == 3
+        assert stuck.one(gm.LAG_SECONDS, group_id=group) >= 1
+
+
+def test_one_record_that_waits_is_lag_where_there_are_no_transactions(cluster: KafkaCluster, topic: str) -> None:
+    group = f"{topic}-one"
+    cluster.produce(topic, 5)
+    cluster.commit(group, {(topic, 0): 4})
+    with Reader(cluster.bootstrap, stuck_after_seconds=1.0) as reader:
+        reader.until(lambda seen: seen.one(gm.VERDICT, group_id=group) != 0, timeout=10)
 
 
 def test_transactions_can_be_left_out(cluster: KafkaCluster) -> None:

@@ -23,6 +23,7 @@ from stackledger.integrations.kafka.sweep import Sweep, within
 from stackledger.integrations.kafka.topics.configs import read_configs
 from stackledger.integrations.kafka.topics.samples import add_completeness, add_settings, add_topics
 from stackledger.integrations.kafka.transactions.judge import judge
+from stackledger.integrations.kafka.transactions.markers import learn_markers
 from stackledger.integrations.kafka.transactions.samples import add_transactions
 from stackledger.integrations.kafka.view import View
 from stackledger.integrations.kafka.wire.cluster import Cluster
@@ -111,6 +112,9 @@ class KafkaSource:
         if self._release is None:
             asked = await within(self._clock, seconds, "ApiVersions", self._read_release(broker_id))
             self._release = asked if isinstance(asked, str) else None
+        if self._settings.transactions:
+            learning = learn_markers(self._cluster("fast"), self._state, answers.metadata.topics)
+            await within(self._clock, seconds, "DescribeProducers", learning)
         missing = [name for name in answers.metadata.topics if name not in self._state.configs]
         if missing and not isinstance(self._config_error, AuthError):
             await self._read_configs("fast", broker_id, missing, seconds=seconds)

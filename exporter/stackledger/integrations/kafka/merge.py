@@ -203,8 +203,9 @@ def _take_commits(
         is_new = known is None or known.topic_id != topic.id
         if known is None or is_new:
             known = memory.topics[name] = GroupTopic(topic.id, committed)
-        if is_new or name in moved or committed != known.committed:  # else nothing can have changed
-            step = progress(known.committed, committed, topic.high, waiting=known.waiting, now=now)
+        learned = bool(known.waiting and topic.markers)
+        if is_new or name in moved or learned or committed != known.committed:  # else nothing can have changed
+            step = progress(known.committed, committed, topic.ends(), waiting=known.waiting, now=now)
             known.committed_at = now if committed != known.committed else known.committed_at
             known.committed, known.waiting = committed, step.waiting
             known.consumed += step.consumed

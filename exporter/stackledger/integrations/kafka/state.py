@@ -46,6 +46,16 @@ class TopicMemory(msgspec.Struct):
     """Highest high watermark seen, from which new records are counted."""
     produced: int = 0
     in_sync: list[int] = msgspec.field(default_factory=list)
+    markers: set[int] = msgspec.field(default_factory=set)
+    """Partitions known to hold ends of transactions: a commit one offset before the end may have read every record."""
+    markers_asked: dict[int, int] = msgspec.field(default_factory=dict)
+    """Partitions whose leader was asked about that, with the high watermark at which it was."""
+
+    def ends(self) -> dict[int, int]:
+        """The offset from which on a consumer has surely nothing to read: the high watermark, or one marker before."""
+        if not self.markers:
+            return self.high
+        return {index: offset - (index in self.markers) for index, offset in self.high.items()}
 
 
 class GroupTopic(msgspec.Struct):

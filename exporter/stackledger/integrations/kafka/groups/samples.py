@@ -56,6 +56,8 @@ class _Topic:
     """Seconds after which the topic's records are deleted, None where time alone deletes nothing."""
     deleted: bool
     """Whether any of its records were deleted: only then can a group have lost some."""
+    ends: Mapping[int, int]
+    """Where a consumer has nothing left to read."""
     points: Points | None = None
 
 
@@ -140,7 +142,7 @@ class _Lags:
             if memory is None:
                 return None
             config = self.state.configs.get(name)
-            read = _Topic(memory, retention_of(config), any(memory.low.values()))
+            read = _Topic(memory, retention_of(config), any(memory.low.values()), memory.ends())
             self.topics[name] = read
         return read
 
@@ -175,10 +177,10 @@ class _Lags:
     def _seconds(self, known: Mapping[int, int], read: _Topic) -> Lag | None:
         if read.points is None:
             read.points = points_of(self.state.history, read.memory.id)
-        return lag_of(known, read.memory.high, read.points, ceiling=read.retention)
+        return lag_of(known, read.ends, read.points, ceiling=read.retention)
 
     def _add_partition_seconds(self, key: Key, known: Mapping[int, int], read: _Topic) -> None:
-        high = read.memory.high
+        high = read.ends
         lags = {p: self._seconds({p: c}, read) if high[p] > c else CAUGHT_UP for p, c in known.items()}
         timed = {p: lag.seconds for p, lag in lags.items() if lag is not None}
         self.part.extend(m.PARTITION_LAG_SECONDS, self.view.keys.rows("age", key, timed), timed.values())
