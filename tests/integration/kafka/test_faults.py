@@ -43,7 +43,7 @@ def test_a_frozen_broker_takes_nothing_away(cluster: KafkaCluster, reader: Reade
     cluster.produce("frozen", 900)
     for number in range(6):
         cluster.commit(f"frozen-{number}", {("frozen", p): 40 for p in range(9)})
-    before = reader.until(lambda seen: len(_lags(seen)) == 6)
+    before = reader.until(lambda seen: len(_lags(seen)) == 6 and seen.one(tm.THROUGHPUT_WINDOW) > 0)
     victim = cluster.broker(2)
     cluster.freeze(victim)
     try:
@@ -52,6 +52,7 @@ def test_a_frozen_broker_takes_nothing_away(cluster: KafkaCluster, reader: Reade
         assert frozen.snapshot.completeness < 1
         assert 0 < frozen.one(tm.OFFSETS_COMPLETENESS) < 1
         assert frozen.one(tm.OFFSETS_AGE) > 0
+        assert frozen.one(tm.THROUGHPUT_WINDOW) == 0  # from here on nothing is shown
         assert _lags(frozen) == _lags(before)
         for metric in (kminion.TOPIC_HIGH_WATER_MARK_SUM, kminion.TOPIC_LOW_WATER_MARK_SUM, tm.RECORDS_PRODUCED):
             assert frozen.one(metric, topic_name="frozen") == before.one(metric, topic_name="frozen")

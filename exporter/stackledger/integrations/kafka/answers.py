@@ -44,6 +44,8 @@ class BrokerAnswer:
     low: Offsets
     stable: Offsets
     groups: Mapping[str, GroupAnswer] | None
+    high_at: float = 0.0
+    """Wall time at which the ends of the logs arrived."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from stackledger.integrations.kafka.state import KafkaState
 from stackledger.integrations.kafka.storage.samples import Disks, disk_parts
 from stackledger.integrations.kafka.sweep import Sweep, within
 from stackledger.integrations.kafka.topics.configs import read_configs
-from stackledger.integrations.kafka.topics.samples import add_completeness, add_settings, add_topics
+from stackledger.integrations.kafka.topics.samples import add_completeness, add_settings, add_throughput, add_topics
 from stackledger.integrations.kafka.transactions.judge import judge
 from stackledger.integrations.kafka.transactions.markers import learn_markers
 from stackledger.integrations.kafka.transactions.samples import add_transactions
@@ -77,7 +77,8 @@ class KafkaSource:
         )
         answers = await sweep.read(self._state.brokers)
         self._suspects = frozenset(answers.failed)
-        merge(self._state, answers, filters=self._filters, stuck_after=settings.stuck_after_seconds)
+        window = settings.throughput.window_seconds
+        merge(self._state, answers, filters=self._filters, stuck_after=settings.stuck_after_seconds, window=window)
         await self._learn(answers)
         return self._snapshot(answers)
 
@@ -153,6 +154,7 @@ class KafkaSource:
         view.peer.traffic(part, self._traffic)
         add_topics(part, state, topics, view=view)
         add_completeness(part, state, answers.at)
+        add_throughput(part, state, view.settings.throughput)
         add_groups(part, state, view=view)
         view.keys.end()
         failed = {samples.address_of(answers.expected[key]): error for key, error in answers.failed.items()}

@@ -44,6 +44,15 @@ class Sasl(Settings):
         return self
 
 
+class Throughput(Settings):
+    """What the cluster must be shown to carry, for a gate or a promise."""
+
+    records_per_second: float = Field(default=1_000_000.0, gt=0)
+    """Records a second, produced and consumed, that the lowest minute must reach. Default: what is usually claimed."""
+    window_seconds: float = Field(default=3_600.0, ge=300, le=86_400)
+    """How long it must be held without a gap. Default: an hour, since a peak of minutes shows nothing."""
+
+
 class KafkaTarget(TargetSettings):
     """One Kafka cluster, read through Kafka's own protocol."""
 
@@ -66,6 +75,8 @@ class KafkaTarget(TargetSettings):
     transactions: bool = True
     """Whether the slow lane looks for open and hanging transactions. It needs Read on topics where there are access
     control lists: the one right here with which records could be read. Off where a monitor may not have it."""
+    throughput: Throughput = Field(default_factory=Throughput)
+    """What the verdict on throughput is held against."""
     stuck_after_seconds: float = Field(default=30.0, gt=0)
     """A group with lag and without progress for so long is stopped or stalled. Default: six commits of a usual client,
     which commits every 5 s; raise it for groups that commit once per long batch."""

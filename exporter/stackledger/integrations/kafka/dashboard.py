@@ -45,6 +45,11 @@ KAFKA = Dashboard(
         Row("Brokers", (cluster.UP_BY_BROKER, cluster.LEADERS, cluster.REPLICAS)),
         Row("Disks", (storage.DISK_USABLE, storage.DISK_BY_BROKER, storage.DISK_BY_TOPIC)),
         Row("Quorum", (cluster.QUORUM_LAG, cluster.QUORUM_AGE, cluster.QUORUM_EPOCH), collapsed=True),
+        Row(
+            "Shown throughput",
+            (topics.LOWEST_MINUTE, topics.LAG_GROWTH, topics.THROUGHPUT_REACHED, topics.THROUGHPUT_WINDOW),
+            collapsed=True,
+        ),
         Row("More on disks", (storage.DISK_FULL_IN, topics.SINGLE_REPLICA, storage.LOG_DIR_FAILED), collapsed=True),
         Row(
             "Transactions",

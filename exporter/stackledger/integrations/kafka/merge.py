@@ -7,6 +7,7 @@ coordinator, or every broker, says that it is gone.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from stackledger.integrations.kafka.answers import Answers, GroupAnswer, Offsets
@@ -14,21 +15,48 @@ from stackledger.integrations.kafka.cluster.health import isr_changes
 from stackledger.integrations.kafka.filters import Filters
 from stackledger.integrations.kafka.groups.lag import pack, remember
 from stackledger.integrations.kafka.groups.verdict import CAUGHT_UP, Situation, judge, progress
-from stackledger.integrations.kafka.state import GroupMemory, GroupTopic, KafkaState, TopicMemory
+from stackledger.integrations.kafka.state import GroupMemory, GroupTopic, KafkaState, Reading, TopicMemory
+from stackledger.integrations.kafka.topics.throughput import note
 from stackledger.integrations.kafka.wire.messages.cluster import Metadata, Topic
 
 _MISSES_TO_FORGET: Final = 2
 
 
-def merge(state: KafkaState, answers: Answers, *, filters: Filters, stuck_after: float) -> None:
-    """Bring the state up to date with one sweep."""
+def merge(state: KafkaState, answers: Answers, *, filters: Filters, stuck_after: float, window: float) -> None:
+    """Bring the state up to date with one sweep. `window` is how many seconds of readings are kept."""
     _same_cluster(state, answers.metadata)
     moved = _merge_topics(state, answers, filters)
     _merge_history(state, answers.at)
     _merge_groups(state, answers, moved, stuck_after=stuck_after)
+    _note_reading(state, answers, keep=window)
     state.brokers = dict(answers.expected)
     state.listed = True
     state.swept_at = answers.at
+
+
+def _note_reading(state: KafkaState, answers: Answers, *, keep: float) -> None:
+    """What the throughput is judged by: only a reading in which every leader and every coordinator told counts."""
+    held = any(topic.held for topic in state.topics.values()) or any(group.held for group in state.groups.values())
+    times = [answer.high_at for answer in answers.brokers.values()]
+    reading = Reading(
+        sum(times) / len(times),
+        state.total_produced,
+        state.total_consumed,
+        sum(group_lag(group, state.topics) for group in state.groups.values()),
+    )
+    complete = not held and not answers.failed
+    note(state.readings, reading, spread=max(times) - min(times), complete=complete, keep=keep)
+
+
+def group_lag(group: GroupMemory, topics: Mapping[str, TopicMemory]) -> int:
+    """Offsets between the group's commits and the ends, over all topics that are still the same."""
+    total = 0
+    for name, commits in group.topics.items():
+        topic = topics.get(name)
+        if topic is not None and topic.id == commits.topic_id:
+            high = topic.high
+            total += sum(end - at for index, at in commits.committed.items() if (end := high.get(index, -1)) > at)
+    return total
 
 
 def _same_cluster(state: KafkaState, metadata: Metadata) -> None:
@@ -71,6 +99,7 @@ def _merge_topics(state: KafkaState, answers: Answers, filters: Filters) -> set[
         if not fresh.items() <= memory.high.items():
             moved.add(name)
         grown = _take(memory, fresh, swept_at=state.swept_at)
+        state.total_produced += grown
         if name in other:
             state.other_produced += grown
         memory.low.update(low.get(name, {}))
@@ -148,6 +177,7 @@ def _merge_groups(state: KafkaState, answers: Answers, moved: set[str], *, stuck
         for group_id, group in (answer.groups or {}).items():
             seen.add(group_id)
             grown = _take_group(state, broker_id, group, moved, now=answers.at, stuck_after=stuck_after)
+            state.total_consumed += grown
             if group_id in other:
                 state.other_consumed += grown
     _forget_or_hold(state, answers, seen)

@@ -97,6 +97,16 @@ class HistoryPoint(msgspec.Struct):
     high: dict[str, bytes]
 
 
+class Reading(msgspec.Struct, frozen=True):
+    """What one complete sweep counted in the whole cluster."""
+
+    at: float
+    """Mean time of the answers that told the ends of the logs."""
+    produced: int
+    consumed: int
+    lag: int
+
+
 class OpenMemory(msgspec.Struct):
     """An open transaction in one partition, as the slow lane saw it."""
 
@@ -127,3 +137,8 @@ class KafkaState(State):
     """Broker, topic: bytes, as of the last good DescribeLogDirs."""
     open_transactions: dict[str, OpenMemory] = msgspec.field(default_factory=dict)
     """By topic, partition, producer and first offset."""
+    total_produced: int = 0
+    """Records appended to all shown topics since the cluster is watched; a topic that goes takes none away."""
+    total_consumed: int = 0
+    readings: list[Reading] = msgspec.field(default_factory=list)
+    """Of the window that the throughput is judged by."""

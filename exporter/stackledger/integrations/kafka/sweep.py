@@ -140,10 +140,11 @@ class Sweep:
         elif not listed.error_code:
             groups = await self._groups(broker_id, [row for row in listed.groups if self.filters.group(row.group_id)])
         high = await self._offsets(broker_id, partitions, LATEST)
+        high_at = self.clock.now()
         stable: Offsets = {}
         if self.stable_offsets:
             stable = await self._offsets(broker_id, partitions, LATEST, Isolation.READ_COMMITTED)
-        return BrokerAnswer(high, low, stable, groups)
+        return BrokerAnswer(high, low, stable, groups, high_at)
 
     async def _offsets(
         self,

@@ -55,13 +55,13 @@ class World:
             {key: ReadTimeoutError("silent") for key in silent},
             QuorumAnswer(None),
         )
-        merge(self.state, answers, filters=Filters(), stuck_after=stuck_after)
+        merge(self.state, answers, filters=Filters(), stuck_after=stuck_after, window=3_600.0)
         return self.state
 
     def _answer(self, broker: int) -> BrokerAnswer:
         groups = self.groups.get(broker, [])
         told = None if groups is None else {answer.listed.group_id: answer for answer in groups}
-        return BrokerAnswer(self._led(broker, self.high), self._led(broker, self.low), {}, told)
+        return BrokerAnswer(self._led(broker, self.high), self._led(broker, self.low), {}, told, self.now)
 
     def _led(self, broker: int, offsets: Mapping[str, dict[int, int]]) -> Offsets:
         led: Offsets = {}

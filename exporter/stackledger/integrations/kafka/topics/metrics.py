@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stackledger import units
-from stackledger.catalogue import HOLD, Kind, Metric
+from stackledger.catalogue import HOLD, Kind, Label, Metric, drop_after
 from stackledger.integrations.kafka import labels as of
 
 OFFSETS_COMPLETENESS = Metric(
@@ -47,6 +47,71 @@ OPEN_TRANSACTION_RECORDS = Metric(
     node=False,
     missing=HOLD,
     conditional="stable_offsets: true",
+)
+
+# -- how much the cluster was shown to carry ---------------------------------------------------------------------------
+
+
+class Direction(Label):
+    """`produced`: appended to the logs; `consumed`: committed by groups."""
+
+    values = ("produced", "consumed")
+
+
+LOWEST_MINUTE = Metric(
+    "stackledger_kafka_lowest_minute_records_per_second",
+    Kind.GAUGE,
+    units.PER_SECOND,
+    "Lowest rate of any minute in the window, timed by the brokers' answers; absent before a minute (ListOffsets).",
+    labels=(Direction,),
+    budget=2,
+    node=False,
+    missing=drop_after(0),
+    conditional="a minute of complete readings",
+)
+PEAK_MINUTE = Metric(
+    "stackledger_kafka_peak_minute_records_per_second",
+    Kind.GAUGE,
+    units.PER_SECOND,
+    "Highest rate of any minute in the window, timed by the brokers' answers; absent before a minute (ListOffsets).",
+    labels=(Direction,),
+    budget=2,
+    node=False,
+    missing=drop_after(0),
+    conditional="a minute of complete readings",
+)
+LAG_GROWTH = Metric(
+    "stackledger_kafka_lag_growth_records_per_second",
+    Kind.GAUGE,
+    units.PER_SECOND,
+    "Records a second by which the lag of all groups grew over the window, below 0 where it fell (OffsetFetch).",
+    node=False,
+    missing=drop_after(0),
+    conditional="a minute of complete readings",
+)
+THROUGHPUT_WINDOW = Metric(
+    "stackledger_kafka_throughput_window_seconds",
+    Kind.GAUGE,
+    units.SECONDS,
+    "How long every reading has been complete and without a gap; a partial one begins anew (own sweep).",
+    node=False,
+    missing=drop_after(0),
+)
+THROUGHPUT_TARGET = Metric(
+    "stackledger_kafka_throughput_target_records_per_second",
+    Kind.GAUGE,
+    units.PER_SECOND,
+    "What the lowest minute is held against (setting throughput.records_per_second).",
+    node=False,
+)
+THROUGHPUT_REACHED = Metric(
+    "stackledger_kafka_throughput_reached",
+    Kind.GAUGE,
+    units.STATE,
+    "1 if every minute of a whole window reached the target both ways and lag did not grow, 0 if not (own sweep).",
+    node=False,
+    missing=drop_after(0),
+    conditional="a whole window of complete readings",
 )
 
 # -- settings that matter, read in the slow lane -----------------------------------------------------------------------

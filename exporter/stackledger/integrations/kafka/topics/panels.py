@@ -5,7 +5,7 @@ from __future__ import annotations
 from stackledger.catalogue import Cluster
 from stackledger.integrations.kafka.labels import TopicName
 from stackledger.integrations.kafka.topics import metrics as m
-from stackledger.model import ColumnStyle, Panel, Query, Style
+from stackledger.model import ColumnStyle, Panel, Query, Style, ValueText
 from stackledger.promql import select
 from stackledger.units import BYTES, COUNT, SECONDS
 
@@ -78,5 +78,42 @@ SINGLE_REPLICA = Panel(
     queries=(Query(select(m.SINGLE_REPLICA, _C), "{{cluster}}"),),
     description="Their records are lost with one disk, and they are offline whenever their broker is. Add replicas with"
     " kafka-reassign-partitions.sh; KafkaOfflinePartitions tells when it has happened.",
+    width=8,
+)
+LOWEST_MINUTE = Panel(
+    key="lowest-minute",
+    title="Lowest minute of the window",
+    queries=(
+        Query(select(m.LOWEST_MINUTE, _C), "{{cluster}} {{direction}}, lowest"),
+        Query(select(m.PEAK_MINUTE, _C), "{{cluster}} {{direction}}, peak"),
+        Query(select(m.THROUGHPUT_TARGET, _C), "{{cluster}} target"),
+    ),
+    description="What the cluster has been shown to carry is its lowest minute, not its peak. Nothing is drawn after a"
+    " partial reading until a whole minute was read again.",
+    width=8,
+)
+THROUGHPUT_REACHED = Panel(
+    key="throughput-reached",
+    title="Target throughput",
+    queries=(Query(select(m.THROUGHPUT_REACHED, _C), "{{cluster}}"),),
+    description="Whether every minute of a whole window reached the target, produced and consumed, while the lag did"
+    " not grow. No value means that it was not shown: the window is not full, or a reading was partial.",
+    style=Style.STAT,
+    values=(ValueText(0, "not reached", "orange"), ValueText(1, "reached", "green")),
+    width=4,
+)
+THROUGHPUT_WINDOW = Panel(
+    key="throughput-window",
+    title="Readings without a gap",
+    queries=(Query(select(m.THROUGHPUT_WINDOW, _C), "{{cluster}}"),),
+    description="How much of the window is full. It falls to 0 whenever a broker was silent or a sweep was late.",
+    width=4,
+)
+LAG_GROWTH = Panel(
+    key="lag-growth",
+    title="Growth of all lag over the window",
+    queries=(Query(select(m.LAG_GROWTH, _C), "{{cluster}}"),),
+    description="Above 0 consumers are slower than producers: what is produced is then more than the cluster, with its"
+    " consumers, can carry.",
     width=8,
 )

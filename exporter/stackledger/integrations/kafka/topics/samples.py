@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from stackledger.collect.snapshot import Part
+from stackledger.integrations.kafka.config import Throughput
 from stackledger.integrations.kafka.selection import OTHER, shown, whole_within
 from stackledger.integrations.kafka.state import KafkaState, TopicConfig, TopicMemory
 from stackledger.integrations.kafka.topics import metrics as m
+from stackledger.integrations.kafka.topics.throughput import shown as shown_rates
 from stackledger.integrations.kafka.view import View
 from stackledger.integrations.kafka.wire.messages.cluster import Topic
 
@@ -71,3 +73,17 @@ def _add_config(part: Part, name: str, config: TopicConfig) -> None:
     part.add(m.RETENTION_SIZE, config.retention_bytes if deletes and config.retention_bytes >= 0 else None, name)
     part.add(m.MAX_MESSAGE, config.max_message_bytes if config.max_message_bytes >= 0 else None, name)
     part.add(m.UNCLEAN, 1 if config.unclean_election else None, name)
+
+
+def add_throughput(part: Part, state: KafkaState, settings: Throughput) -> None:
+    """What the readings show; the verdict only where they show a whole window."""
+    found = shown_rates(state.readings, settings.window_seconds)
+    part.add(m.THROUGHPUT_WINDOW, found.window_seconds)
+    part.add(m.THROUGHPUT_TARGET, settings.records_per_second)
+    part.add(m.LOWEST_MINUTE, found.lowest_produced, "produced")
+    part.add(m.LOWEST_MINUTE, found.lowest_consumed, "consumed")
+    part.add(m.PEAK_MINUTE, found.peak_produced, "produced")
+    part.add(m.PEAK_MINUTE, found.peak_consumed, "consumed")
+    part.add(m.LAG_GROWTH, found.lag_growth)
+    reached = found.reaches(settings.records_per_second, settings.window_seconds)
+    part.add(m.THROUGHPUT_REACHED, None if reached is None else float(reached))
