@@ -6,11 +6,15 @@ protocol by the wire client's own codec; brokers take it only with transaction.p
 
 from __future__ import annotations
 
+import asyncio
 import struct
 import time
 from dataclasses import dataclass
 from typing import ClassVar
 
+from confluent_kafka import Producer
+
+from lab.kafka import KafkaCluster
 from stackledger.clock import SystemClock
 from stackledger.integrations.kafka.wire.codec import Reader, Writer
 from stackledger.integrations.kafka.wire.connection import Address, Connection, Options
@@ -21,7 +25,7 @@ _CASTAGNOLI = 0x82F63B78
 
 
 @dataclass(frozen=True, slots=True)
-class InitProducerId(Request[tuple[int, int, int]]):
+class InitProducerId(Request[tuple[int, ...]]):
     """A producer id for the transactional id; the answer is (error, producer id, epoch)."""
 
     api_key: ClassVar[int] = 22
@@ -35,13 +39,13 @@ class InitProducerId(Request[tuple[int, int, int]]):
         writer.int32(60_000)
 
     @classmethod
-    def read(cls, reader: Reader, version: int) -> tuple[int, int, int]:
+    def read(cls, reader: Reader, version: int) -> tuple[int, ...]:
         reader.int32()
         return reader.int16(), reader.int64(), reader.int16()
 
 
 @dataclass(frozen=True, slots=True)
-class Produce(Request[int]):
+class Produce(Request[tuple[int, ...]]):
     """One batch to one partition; the answer is its error code."""
 
     api_key: ClassVar[int] = 0
@@ -64,7 +68,7 @@ class Produce(Request[int]):
         writer.byte_string(self.batch)
 
     @classmethod
-    def read(cls, reader: Reader, version: int) -> int:
+    def read(cls, reader: Reader, version: int) -> tuple[int, ...]:
         reader.count()
         reader.string()
         reader.count()
@@ -78,7 +82,7 @@ class Produce(Request[int]):
             reader.nullable_string()
         reader.nullable_string()
         reader.int32()
-        return code
+        return (code,)
 
 
 def crc32c(data: bytes) -> int:
@@ -101,18 +105,33 @@ def batch(producer_id: int, epoch: int) -> bytes:
     return struct.pack(">qiibI", 0, len(body) + 9, -1, 2, crc32c(body)) + body
 
 
-async def leave_hanging(host: str, port: int, topic: str, *, transactional_id: str) -> int:
+def leave_hanging(cluster: KafkaCluster, topic: str, *, transactional_id: str) -> int:
     """Write one such record to partition 0; the producer's id."""
-    connection = await Connection.open(Address(host, port), Options(SystemClock()))
-    try:
-        for _ in range(100):  # the coordinator may be loading at first
-            code, producer_id, epoch = await connection.request(InitProducerId(transactional_id))
-            if not code:
-                break
-            time.sleep(0.1)
-        assert code == 0, f"InitProducerId: error {code}"
-        code = await connection.request(Produce(transactional_id, topic, 0, batch(producer_id, epoch)))
-        assert code == 0, f"Produce: error {code}"
-        return producer_id
-    finally:
-        await connection.close()
+    usual = Producer(cluster.client_settings() | {"transactional.id": transactional_id})
+    usual.init_transactions(60)  # brokers make the topic of transactions when a client looks for its coordinator
+    return asyncio.run(_leave_hanging(cluster.bootstrap, topic, transactional_id))
+
+
+async def _leave_hanging(bootstrap: str, topic: str, transactional_id: str) -> int:
+    """Coordinator and leader are found by asking everybody."""
+    code, producer_id, epoch = await _first_good(bootstrap, InitProducerId(transactional_id))
+    assert code == 0, f"InitProducerId: error {code}"
+    code, *_ = await _first_good(bootstrap, Produce(transactional_id, topic, 0, batch(producer_id, epoch)))
+    assert code == 0, f"Produce: error {code}"
+    return producer_id
+
+
+async def _first_good(bootstrap: str, request: Request[tuple[int, ...]]) -> tuple[int, ...]:
+    answer: tuple[int, ...] = (-1,)
+    for _ in range(50):  # coordinators may be loading at first
+        for address in bootstrap.split(","):
+            host, port = address.rsplit(":", 1)
+            connection = await Connection.open(Address(host, int(port)), Options(SystemClock()))
+            try:
+                answer = await connection.request(request)
+            finally:
+                await connection.close()
+            if answer[0] == 0:
+                return answer
+        await asyncio.sleep(0.2)
+    return answer

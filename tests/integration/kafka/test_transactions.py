@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 import uuid
 from collections.abc import Iterator
@@ -71,8 +70,7 @@ def test_an_open_transaction_is_seen_until_it_ends(cluster: KafkaCluster, topic:
 def test_a_transaction_that_nobody_will_end_hangs_until_it_is_aborted(
     cluster: KafkaCluster, topic: str, reader: Reader
 ) -> None:
-    host, port = cluster.bootstrap.rsplit(":", 1)
-    producer_id = asyncio.run(leave_hanging(host, int(port), topic, transactional_id=topic))
+    producer_id = leave_hanging(cluster, topic, transactional_id=topic)
     reader.sweep()
     first = reader.sweep("slow")
     assert (first.one(xm.OPEN), first.one(xm.HANGING)) == (1, 0)  # it might just have ended
