@@ -67,7 +67,10 @@ class KafkaBroker:
 
 
 class KafkaCluster:
-    """`brokers` nodes. sasl=(user, password) asks clients for it, by PLAIN and both SCRAM mechanisms."""
+    """`brokers` nodes of Kafka's `version`, in KRaft mode.
+
+    sasl=(user, password) asks clients for it, by PLAIN and both SCRAM mechanisms.
+    """
 
     def __init__(
         self,
@@ -76,7 +79,9 @@ class KafkaCluster:
         sasl: tuple[str, str] | None = None,
         properties: Mapping[str, str] | None = None,
         heap_mib: int = 256,
+        version: str = kafka_jars.VERSION,
     ) -> None:
+        self.version = version
         self.brokers: list[KafkaBroker] = []
         self.sasl = sasl
         self._count = brokers
@@ -88,7 +93,7 @@ class KafkaCluster:
     def start(self) -> Self:
         """Start and wait until every broker knows all; ProgramMissingError without Java or jars; all or nothing."""
         try:
-            self._jars = kafka_jars.fetch()
+            self._jars = kafka_jars.fetch(self.version)
             self._prepare()
             with ThreadPoolExecutor(self._count) as pool:
                 list(pool.map(self._format, self.brokers))
@@ -233,9 +238,12 @@ class KafkaCluster:
             # The data goes anyway, and a polite stop of a whole cluster waits long for the quorum that it takes down.
             self._open.callback(process.kill)
 
-    def _format(self, broker: KafkaBroker) -> None:
+    def _write_properties(self, broker: KafkaBroker) -> None:
         _write(broker.directory / "server.properties", self._server_properties(broker) | self._properties)
         _write(broker.directory / "client.properties", self._login_properties())
+
+    def _format(self, broker: KafkaBroker) -> None:
+        self._write_properties(broker)
         words = ["format", "--cluster-id", CLUSTER_ID, "--config", "server.properties"]
         if self.sasl:
             user, password = self.sasl

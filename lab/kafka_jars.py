@@ -26,19 +26,19 @@ _POM = """<project><modelVersion>4.0.0</modelVersion>
 """
 
 
-def fetch() -> Path:
+def fetch(version: str = VERSION) -> Path:
     """Folder with all jars of the version; ProgramMissingError without Java, or without Maven or its repository.
 
     Two processes may call it at once: one fetches, the other waits, and a half-fetched folder is never seen.
     """
     programs.find("java")
     cache = cache_directory()
-    jars = cache / f"kafka-{VERSION}"
+    jars = cache / f"kafka-{version}"
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "fetch.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not jars.is_dir():
-            _fetch_into(jars)
+            _fetch_into(jars, version)
     return jars
 
 
@@ -70,17 +70,17 @@ def java(jars: Path, main_class: str, *words: str, heap_mib: int = 256) -> list[
     ]
 
 
-def _fetch_into(jars: Path) -> None:
+def _fetch_into(jars: Path, version: str) -> None:
     maven = programs.find("mvn")
     partial = Path(tempfile.mkdtemp(prefix="fetching-", dir=jars.parent))
     try:
-        (partial / "pom.xml").write_text(_POM.format(kafka=VERSION, slf4j=_SLF4J))
+        (partial / "pom.xml").write_text(_POM.format(kafka=version, slf4j=_SLF4J))
         goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={partial / 'lib'}"]
         argv = [str(maven), "-q", "-B", "-f", str(partial / "pom.xml"), *goal]
         done = subprocess.run(argv, capture_output=True, text=True, timeout=900, check=False, stdin=subprocess.DEVNULL)
         if done.returncode:
             raise programs.ProgramMissingError(
-                f"Kafka {VERSION} could not be fetched ({_first_error(done.stdout)})",
+                f"Kafka {version} could not be fetched ({_first_error(done.stdout)})",
                 remedy="check that `mvn` reaches its repository (settings.xml: mirror, proxy), then run it again",
             )
         (partial / "lib").rename(jars)

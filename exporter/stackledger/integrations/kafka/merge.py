@@ -7,7 +7,7 @@ coordinator, or every broker, says that it is gone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from stackledger.integrations.kafka.answers import Answers, GroupAnswer, Offsets
@@ -15,11 +15,13 @@ from stackledger.integrations.kafka.cluster.health import isr_changes
 from stackledger.integrations.kafka.filters import Filters
 from stackledger.integrations.kafka.groups.lag import pack, remember
 from stackledger.integrations.kafka.groups.verdict import CAUGHT_UP, Situation, judge, progress
-from stackledger.integrations.kafka.state import GroupMemory, GroupTopic, KafkaState, Reading, TopicMemory
+from stackledger.integrations.kafka.state import Departed, GroupMemory, GroupTopic, KafkaState, Reading, TopicMemory
 from stackledger.integrations.kafka.topics.throughput import note
 from stackledger.integrations.kafka.wire.messages.cluster import Metadata, Topic
 
 _MISSES_TO_FORGET: Final = 2
+_DEPARTED_SECONDS: Final = 600.0
+_MAX_DEPARTED: Final = 20_000
 
 
 def merge(state: KafkaState, answers: Answers, *, filters: Filters, stuck_after: float, window: float) -> None:
@@ -88,9 +90,7 @@ def _merge_topics(state: KafkaState, answers: Answers, filters: Filters) -> set[
         _gather(low, answer.low)
         _gather(stable, answer.stable)
     topics = {name: topic for name, topic in answers.metadata.topics.items() if filters.topic(name)}
-    for name in state.topics.keys() - topics.keys():
-        del state.topics[name]
-        state.configs.pop(name, None)
+    _forget_topics(state, topics.keys(), answers.at)
     other = state.topics.keys() - set(state.shown_topics) if state.shown_topics else frozenset()
     for name, topic in topics.items():
         memory = _memory(state, name, topic)
@@ -107,6 +107,17 @@ def _merge_topics(state: KafkaState, answers: Answers, filters: Filters) -> set[
     return moved
 
 
+def _forget_topics(state: KafkaState, listed: Collection[str], now: float) -> None:
+    """Forget topics that are not listed; their counters are kept for a while, for they may come back with their id."""
+    for name in state.topics.keys() - listed:
+        memory = state.topics.pop(name)
+        state.configs.pop(name, None)
+        if memory.id != name and len(state.departed) < _MAX_DEPARTED:
+            state.departed[memory.id] = Departed(now, memory)
+    for topic_id in [key for key, gone in state.departed.items() if now - gone.at > _DEPARTED_SECONDS]:
+        del state.departed[topic_id]
+
+
 def _gather(into: Offsets, part: Offsets) -> None:
     for topic, offsets in part.items():
         if topic in into:
@@ -119,6 +130,10 @@ def _memory(state: KafkaState, name: str, topic: Topic) -> TopicMemory:
     """The topic's memory. A topic that was not there before was made since, so that all its records are counted."""
     memory, key = state.topics.get(name), topic_key(name, topic)
     if memory is None or memory.id != key:
+        departed = state.departed.pop(key, None)
+        if departed is not None:
+            state.topics[name] = departed.memory
+            return departed.memory
         memory = state.topics[name] = TopicMemory(key)
         state.configs.pop(name, None)
         if state.listed:

@@ -58,6 +58,13 @@ class TopicMemory(msgspec.Struct):
         return {index: offset - (index in self.markers) for index, offset in self.high.items()}
 
 
+class Departed(msgspec.Struct):
+    """A topic that Metadata no longer lists. It may come back: a broker that has just started may not know all yet."""
+
+    at: float
+    memory: TopicMemory
+
+
 class GroupTopic(msgspec.Struct):
     """A group's commits in one topic."""
 
@@ -124,6 +131,8 @@ class KafkaState(State):
     swept_at: float = 0.0
     brokers: dict[int, BrokerMemory] = msgspec.field(default_factory=dict)
     topics: dict[str, TopicMemory] = msgspec.field(default_factory=dict)
+    departed: dict[str, Departed] = msgspec.field(default_factory=dict)
+    """By topic id."""
     groups: dict[str, GroupMemory] = msgspec.field(default_factory=dict)
     configs: dict[str, TopicConfig] = msgspec.field(default_factory=dict)
     history: list[HistoryPoint] = msgspec.field(default_factory=list)

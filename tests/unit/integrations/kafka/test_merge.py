@@ -91,6 +91,28 @@ def test_a_topic_that_is_gone_is_forgotten_with_its_commits() -> None:
     assert not state.groups["g"].verdicts
 
 
+def test_a_topic_that_was_only_not_listed_goes_on_counting() -> None:
+    """A broker that has just started may answer before it knows every topic; the next one knows them all."""
+    world = two_brokers()
+    world.sweep()
+    before = world.state.topics["t"].produced
+    hidden, world.topics = world.topics, {}
+    assert not world.sweep().topics
+    world.topics = hidden
+    world.high["t"][0] += 7
+    assert world.sweep().topics["t"].produced == before + 7
+    assert not world.state.departed
+
+
+def test_a_topic_that_stays_away_is_forgotten_for_good() -> None:
+    world = two_brokers()
+    world.sweep()
+    world.topics = {}
+    world.sweep()
+    assert world.state.departed
+    assert not world.sweep(later=601.0).departed
+
+
 def test_another_cluster_behind_the_same_address_begins_anew() -> None:
     world = two_brokers()
     world.sweep()

@@ -13,6 +13,7 @@ from stackledger.integrations.kafka.answers import QuorumAnswer
 from stackledger.integrations.kafka.wire.connection import Address, Connection, Options
 from stackledger.integrations.kafka.wire.error_codes import ErrorCode, error_name
 from stackledger.integrations.kafka.wire.messages.quorum import DescribeQuorumRequest, Quorum
+from stackledger.integrations.kafka.wire.request import UnsupportedApiError
 
 _NO_CONTROLLER: Final = frozenset(
     {ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.BROKER_NOT_AVAILABLE, ErrorCode.REQUEST_TIMED_OUT}
@@ -34,6 +35,8 @@ class QuorumConnection:
             connection = self._connection = await Connection.open(address, self._options)
         try:
             return await connection.request(DescribeQuorumRequest())
+        except UnsupportedApiError:  # nothing was sent: a cluster with ZooKeeper is not to be dialled in every sweep
+            raise
         except BaseException:
             connection.abort()
             raise
