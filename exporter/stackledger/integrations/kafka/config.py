@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from stackledger.clients.settings import Address, Secret, Settings, TargetSettings, Tls
+from stackledger.clients.settings import Address, LocalPath, Secret, Settings, TargetSettings, Tls, WebAddress
 
 
 def _compiles(pattern: str) -> str:
@@ -22,8 +22,23 @@ Pattern = Annotated[str, AfterValidator(_compiles)]
 """A regular expression that must match a whole name."""
 
 
+class OAuthClient(Settings):
+    """Where tokens come from: an OAuth 2.0 token endpoint that is asked with client credentials (RFC 6749, 4.4)."""
+
+    token_url: WebAddress
+    """The endpoint, for instance https://id.example.com/oauth2/token."""
+    client_id: str = Field(min_length=1)
+    """Who we are to it."""
+    client_secret: Secret
+    """Our secret there."""
+    scope: str = ""
+    """What to ask for, where the endpoint wants it said."""
+    ca_file: LocalPath | None = None
+    """Certificates to trust for the endpoint, PEM. Default: the system's."""
+
+
 class Sasl(Settings):
-    """How to log in. PLAIN and SCRAM take a user and a password, OAUTHBEARER a token."""
+    """How to log in. PLAIN and SCRAM take a user and a password, OAUTHBEARER a token or where tokens come from."""
 
     mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = "SCRAM-SHA-512"
     """The mechanism that the listener offers. Default: the strongest one with a password."""
@@ -32,15 +47,17 @@ class Sasl(Settings):
     password: Secret | None = None
     """The user's password."""
     token: Secret | None = None
-    """The token; read at every authentication, so a sidecar may renew the file."""
+    """The token; read at every authentication, so a sidecar may renew the file. The way for AWS IAM, too."""
+    client: OAuthClient | None = None
+    """Where tokens come from, instead of `token`."""
 
     @model_validator(mode="after")
     def _what_the_mechanism_needs(self) -> Self:
         if self.mechanism == "OAUTHBEARER":
-            if self.token is None or self.password is not None or self.user:
-                raise ValueError("OAUTHBEARER takes `token`, neither `user` nor `password`")
-        elif not self.user or self.password is None or self.token is not None:
-            raise ValueError(f"{self.mechanism} takes `user` and `password`, not `token`")
+            if (self.token is None) == (self.client is None) or self.password is not None or self.user:
+                raise ValueError("OAUTHBEARER takes `token` or `client`, neither `user` nor `password`")
+        elif not self.user or self.password is None or self.token is not None or self.client is not None:
+            raise ValueError(f"{self.mechanism} takes `user` and `password`, neither `token` nor `client`")
         return self
 
 

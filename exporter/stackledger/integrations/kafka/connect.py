@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from stackledger.clients.settings import Secret, split_address
+from stackledger.clients.settings import split_address
 from stackledger.clock import Clock
 from stackledger.integrations.kafka.config import KafkaTarget, Sasl
+from stackledger.integrations.kafka.oauth import token_source
 from stackledger.integrations.kafka.wire.cluster import Cluster, ClusterLimits
 from stackledger.integrations.kafka.wire.connection import Address, Options, Security, Traffic
 from stackledger.integrations.kafka.wire.sasl import Credentials, OAuthBearer, Plain, Scram
@@ -14,7 +15,7 @@ def options(settings: KafkaTarget, clock: Clock, traffic: Traffic) -> Options:
     """What all connections to the target share. Raises AuthError for a secret or certificate that cannot be read."""
     security = Security(
         tls=settings.tls.context() if settings.tls is not None else None,
-        sasl=_credentials(settings.sasl) if settings.sasl is not None else None,
+        sasl=_credentials(settings.sasl, clock) if settings.sasl is not None else None,
         server_name=settings.tls.server_name if settings.tls is not None else None,
     )
     return Options(clock, security, traffic=traffic)
@@ -26,20 +27,10 @@ def client(settings: KafkaTarget, shared: Options, *, attempt_seconds: float) ->
     return Cluster(bootstrap, shared, limits=ClusterLimits(attempt_seconds=attempt_seconds))
 
 
-def _credentials(sasl: Sasl) -> Credentials:
+def _credentials(sasl: Sasl, clock: Clock) -> Credentials:
     password = sasl.password.read() if sasl.password is not None else ""
     if sasl.mechanism == "OAUTHBEARER":
-        return OAuthBearer(_TokenReader(sasl.token))
+        return OAuthBearer(token_source(sasl, clock))
     if sasl.mechanism == "PLAIN":
         return Plain(sasl.user, password)
     return Scram(sasl.user, password, sasl.mechanism)
-
-
-class _TokenReader:
-    """Reads the token anew at every authentication."""
-
-    def __init__(self, secret: Secret | None) -> None:
-        self._secret = secret
-
-    async def __call__(self) -> str:
-        return self._secret.read() if self._secret is not None else ""

@@ -1,0 +1,86 @@
+"""Tokens for OAUTHBEARER: from a file or the environment, or from a token endpoint. Owns their renewal."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import httpx
+
+from stackledger.clock import Clock
+from stackledger.errors import AuthError, ConnectError
+from stackledger.integrations.kafka.config import OAuthClient, Sasl
+
+_SECONDS: Final = 5.0
+_RENEW_AT: Final = 0.8
+"""Share of a token's life after which a new one is fetched, so that none expires on its way."""
+_ERROR_LENGTH: Final = 60
+
+
+def token_source(sasl: Sasl, clock: Clock) -> Callable[[], Awaitable[str]]:
+    """What gives a token whenever a connection logs in."""
+    if sasl.client is not None:
+        return TokenEndpoint(sasl.client, clock)
+    secret = sasl.token
+
+    async def read() -> str:
+        return secret.read() if secret is not None else ""
+
+    return read
+
+
+class TokenEndpoint:
+    """Asks for a token when there is none that is fresh; several connections at once ask once."""
+
+    def __init__(self, client: OAuthClient, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._asking = asyncio.Lock()
+        self._token = ""
+        self._fresh_until = 0.0
+
+    async def __call__(self) -> str:
+        """The token. AuthError where the endpoint refuses us, ConnectError where it cannot be reached."""
+        async with self._asking:
+            if not self._token or self._clock.monotonic() >= self._fresh_until:
+                await self._renew()
+            return self._token
+
+    async def _renew(self) -> None:
+        asked = self._clock.monotonic()
+        answer = await self._ask()
+        token, life = answer.get("access_token"), answer.get("expires_in", 0)
+        if not isinstance(token, str) or not token:
+            raise AuthError(f"{self._client.token_url} gave no access_token: is it a token endpoint?")
+        self._token = token
+        self._fresh_until = asked + (float(life) if isinstance(life, int | float) else 0.0) * _RENEW_AT
+
+    async def _ask(self) -> dict[str, Any]:
+        client = self._client
+        form = {"grant_type": "client_credentials", **({"scope": client.scope} if client.scope else {})}
+        login = httpx.BasicAuth(client.client_id, client.client_secret.read())
+        try:
+            context = ssl.create_default_context(cafile=client.ca_file)
+            async with httpx.AsyncClient(timeout=_SECONDS, verify=context, trust_env=False) as http:
+                response = await http.post(client.token_url, data=form, auth=login)
+        except (httpx.HTTPError, OSError) as error:
+            reason = str(error) or type(error).__name__
+            raise ConnectError(f"the token endpoint {client.token_url} cannot be reached ({reason})") from error
+        answer = _json(response)
+        if response.is_success:
+            return answer
+        said = str(answer.get("error", response.reason_phrase))[:_ERROR_LENGTH]
+        raise AuthError(
+            f"the token endpoint {client.token_url} refuses client {client.client_id!r}: {response.status_code} {said};"
+            " check client_id, client_secret and scope"
+        )
+
+
+def _json(response: httpx.Response) -> dict[str, Any]:
+    try:
+        answer = response.json()
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
