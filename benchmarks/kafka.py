@@ -188,7 +188,8 @@ class Measured:
 
 def measure(plan: Plan, times: int) -> Measured:
     """One cluster of a size: everything that is measured on it."""
-    with KafkaCluster(BROKERS, heap_mib=256 + 256 * times) as cluster:
+    calm = {"log.cleaner.enable": "false"}  # it would compact the commits in a rhythm of its own
+    with KafkaCluster(BROKERS, heap_mib=256 + 256 * times, properties=calm) as cluster:
         contents = Contents(cluster, topics=TOPICS * times, groups=GROUPS * times)
         contents.fill()
         with Bench() as bench:
