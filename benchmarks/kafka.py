@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks.kafka_contents import Contents
@@ -23,6 +24,7 @@ BROKERS, TOPICS, GROUPS = 3, 200, 100
 SLOW_INTERVAL = 300.0
 """How often the slow lane runs by default: its share of a cycle."""
 _WARM_UP = 2
+_REQUESTS = ("kminion_kafka_requests_sent_total", "stackledger_kafka_requests_total")
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Plan:
     interval: float
     kminion: str | None
     kafka_exporter: str | None
+    names: str | None
 
 
 class Lab:
@@ -48,9 +51,9 @@ class Lab:
     def _service(self, name: str, **section: float) -> Program:
         bootstrap = [broker.address for broker in self.cluster.brokers]
         caps = {"max_partitions": 100_000, "max_group_partitions": 200_000}  # the peers have no caps
-        return self.bench.service(
-            name, "kafka", {**section, "targets": [{"name": "bench", "bootstrap": bootstrap, **caps}]}
-        )
+        names = {"names": self.plan.names} if self.plan.names else {}
+        target = {"name": "bench", "bootstrap": bootstrap, **caps, **names}
+        return self.bench.service(name, "kafka", {**section, "targets": [target]})
 
     def slow(self) -> Program:
         """The service with nothing to do but the slow lane, once in each cycle."""
@@ -100,6 +103,7 @@ class Cycles:
         idle = self._brokers(time.time() + quarter, lambda: None)
         for program, (cost, seconds) in zip(self._programs, costs, strict=False):
             self.figures.add(f"{program.name} brokers", cost - idle[0] * seconds / idle[1])
+        self.figures.add("idle brokers", idle[0] / idle[1])
         if self._moving:
             self._contents.move()
         wait_for(self._swept_at + self._lab.plan.interval - quarter / 2)
@@ -107,11 +111,10 @@ class Cycles:
             self.figures.add(f"{program.name} cpu", program.cpu() - before[program.name])
             self.figures.add(f"{program.name} rss", program.resident())
 
-    def _brokers(self, until: float, action: object) -> tuple[float, float]:
+    def _brokers(self, until: float, action: Callable[[], None]) -> tuple[float, float]:
         """CPU of the brokers while the action runs, until a moment; and how long that was."""
         before, began = self._lab.brokers_cpu(), time.time()
-        if callable(action):
-            action()
+        action()
         wait_for(until)
         return self._lab.brokers_cpu() - before, time.time() - began
 
@@ -133,7 +136,7 @@ class Cycles:
     def _note(self, name: str, page: Scrape) -> None:
         self.figures.add(f"{name} scrape", page.seconds)
         self.figures.add(f"{name} series", page.series)
-        sent = page.total("kminion_kafka_requests_sent_total")
+        sent = max(page.total(metric) for metric in _REQUESTS)
         if name in self._requests:
             self.figures.add(f"{name} requests", (sent - self._requests[name]) / BROKERS)
         self._requests[name] = sent
@@ -240,6 +243,7 @@ def print_size(measured: Measured, plan: Plan) -> None:
 
 def _print_slow(measured: Measured, plan: Plan) -> None:
     slow, share = measured.slow, plan.interval / SLOW_INTERVAL
+    print(f"the brokers at rest: {measured.standing.median('idle brokers'):.3f} CPU seconds a second")
     print(
         f"peak RSS: {', '.join(f'{name} {mib:.0f} MiB' for name, mib in measured.peaks.items())}\n"
         f"slow lane, once a cycle: own CPU {_three(slow, 'cpu')}, wall {_three(slow, 'wall')}, "
@@ -291,8 +295,9 @@ def main(words: list[str]) -> None:
     parser.add_argument("--times", type=int, default=1, help="measure also at so many times the size (default 1)")
     parser.add_argument("--cycles", type=int, default=10, help="cycles of each kind (default 10)")
     parser.add_argument("--interval", type=float, default=15.0, help="seconds of a cycle (default 15)")
+    parser.add_argument("--names", help="whose metric names our page shows (default: as the service does)")
     arguments = parser.parse_args(words)
-    plan = Plan(arguments.cycles, arguments.interval, arguments.kminion, arguments.kafka_exporter)
+    plan = Plan(arguments.cycles, arguments.interval, arguments.kminion, arguments.kafka_exporter, arguments.names)
     try:
         sizes = [measure(plan, times) for times in sorted({1, arguments.times})]
     except ProgramMissingError as error:
