@@ -9,12 +9,14 @@ was spent on; the brokers' is that of the quarter, less the idle one. `--times 4
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from benchmarks.kafka_contents import Contents
+from benchmarks.kafka_contents import PARTITIONS, Contents
 from benchmarks.peers import Bench, Figures, Program, Scrape, cpu_seconds, wait_for
 from benchmarks.table import show
 from lab.kafka import KafkaCluster
@@ -82,7 +84,7 @@ class Cycles:
         self._contents = contents
         self._moving = moving
         self._programs = [lab.ours, *([lab.kminion] if lab.kminion else [])]
-        self._requests: dict[str, float] = {}
+        self._requests: dict[str, tuple[float, float]] = {}
         self._swept_at = _swept_at(lab.ours.scrape(), "fast")
 
     def run(self, count: int) -> Figures:
@@ -95,21 +97,30 @@ class Cycles:
 
     def _cycle(self) -> None:
         quarter = self._lab.plan.interval / 4
-        wait_for(self._swept_at + self._lab.plan.interval - quarter / 2)
+        began = self._next_sweep() - quarter / 2
+        wait_for(began)
         before = {program.name: program.cpu() for program in self._programs}
-        began = time.time()
         costs = [self._brokers(began + quarter, lambda: self._read_ours(began + 0.8 * quarter))]
         costs.append(self._brokers(time.time() + quarter, self._read_kminion))
         idle = self._brokers(time.time() + quarter, lambda: None)
         for program, (cost, seconds) in zip(self._programs, costs, strict=False):
             self.figures.add(f"{program.name} brokers", cost - idle[0] * seconds / idle[1])
         self.figures.add("idle brokers", idle[0] / idle[1])
-        if self._moving:
-            self._contents.move()
-        wait_for(self._swept_at + self._lab.plan.interval - quarter / 2)
-        for program in self._programs:
-            self.figures.add(f"{program.name} cpu", program.cpu() - before[program.name])
-            self.figures.add(f"{program.name} rss", program.resident())
+        with ThreadPoolExecutor(1) as pool:  # it may last longer than what is left: that is nobody's cycle
+            moved = pool.submit(self._contents.move) if self._moving else None
+            wait_for(began + self._lab.plan.interval)
+            self.figures.add("late", time.time() - began - self._lab.plan.interval)
+            for program in self._programs:
+                self.figures.add(f"{program.name} cpu", program.cpu() - before[program.name])
+                self.figures.add(f"{program.name} rss", program.resident())
+        if moved is not None:
+            moved.result()
+
+    def _next_sweep(self) -> float:
+        """When our next sweep will end for which there is still time to get ready."""
+        interval = self._lab.plan.interval
+        passed = time.time() - self._swept_at + interval / 8
+        return self._swept_at + interval * max(1, math.ceil(passed / interval))
 
     def _brokers(self, until: float, action: Callable[[], None]) -> tuple[float, float]:
         """CPU of the brokers while the action runs, until a moment; and how long that was."""
@@ -123,7 +134,7 @@ class Cycles:
         page = self._lab.ours.scrape()
         swept_at = _swept_at(page, "fast")
         self.figures.add("missed", float(swept_at == self._swept_at))
-        self._swept_at = swept_at if swept_at > self._swept_at else self._swept_at + self._lab.plan.interval
+        self._swept_at = max(swept_at, self._swept_at)
         self.figures.add("ours wall", page.total("stackledger_scrape_duration_seconds", lane="fast"))
         self._note("ours", page)
 
@@ -137,9 +148,11 @@ class Cycles:
         self.figures.add(f"{name} scrape", page.seconds)
         self.figures.add(f"{name} series", page.series)
         sent = max(page.total(metric) for metric in _REQUESTS)
+        runs = page.total("stackledger_scrape_runs_total", lane="fast")  # more than one, where a move took long
         if name in self._requests:
-            self.figures.add(f"{name} requests", (sent - self._requests[name]) / BROKERS)
-        self._requests[name] = sent
+            before, earlier = self._requests[name]
+            self.figures.add(f"{name} requests", (sent - before) / max(runs - earlier, 1) / BROKERS)
+        self._requests[name] = sent, runs
 
 
 def _swept_at(page: Scrape, lane: str) -> float:
@@ -222,7 +235,7 @@ def _first_sweep(ours: Program) -> None:
 def print_size(measured: Measured, plan: Plan) -> None:
     """One table for each kind of cycle."""
     kinds = {"nothing moves": measured.standing, "every offset moves": measured.moving}
-    size = f"{5_000 * measured.times:,} partitions, {100 * measured.times} groups"
+    size = f"{TOPICS * PARTITIONS * measured.times:,} partitions, {GROUPS * measured.times} groups"
     for kind, figures in kinds.items():
         rows = [
             _seconds("own CPU of a cycle", figures, "cpu", aim="1/4"),
@@ -235,9 +248,10 @@ def print_size(measured: Measured, plan: Plan) -> None:
         ]
         title = f"\nKafka, {size}, {kind}: {plan.cycles} cycles of {plan.interval:g} s, least / median / mean"
         show(title, ["", "ours", "kminion", "ours / kminion", "aim"], rows)
-        missed = sum(figures.rows["missed"])
-        if missed:
+        if missed := sum(figures.rows["missed"]):
             print(f"in {missed:.0f} cycles our sweep was not ready when the page was read")
+        if (late := max(figures.rows["late"])) > 0.5:
+            print(f"a cycle lasted {late:.1f} s too long: give them more with --interval")
     _print_slow(measured, plan)
 
 

@@ -43,7 +43,8 @@ class Contents:
 
     def move(self) -> None:
         """One more record in each partition, and each group one record further: every offset changes, no lag does."""
-        self._write(1)
+        self._write_to(self._topics, 1)
+        self._written += 1
         self._commit()
 
     def _write(self, count: int) -> None:
