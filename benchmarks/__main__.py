@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("exposition", "start")
+NAMES = ("exposition", "start", "kafka", "redis")
 
 
 def main(words: list[str]) -> int:

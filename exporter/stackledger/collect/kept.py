@@ -6,6 +6,7 @@ forgotten at once; one that exists but is silent keeps its last values as its fa
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,7 +31,7 @@ class KeptPart:
         """Take over what was read; returns the rows cut. In a partial sweep, absent families are missed, not gone."""
         before = self.rows
         self.instance, self.read_at = part.instance, part.read_at
-        self.rows, cut = _within_budget(part.rows)
+        self.rows, cut = _within_budget(part.rows, before)
         for metric in self.rows:
             self.missed.pop(metric, None)
         if partial:
@@ -53,10 +54,14 @@ class KeptPart:
                 self.missed.pop(metric, None)
 
 
-def _within_budget(rows: dict[Metric[Any], Rows]) -> tuple[dict[Metric[Any], Rows], int]:
+def _within_budget(
+    rows: dict[Metric[Any], Rows], before: dict[Metric[Any], Rows]
+) -> tuple[dict[Metric[Any], Rows], int]:
+    """The rows that may be shown, and how many may not. Series that were shown before need no second look."""
     kept, cut = {}, 0
     for metric, family in rows.items():
-        kept[metric] = _checked(metric, family)
+        known = before.get(metric)
+        kept[metric] = family if known is not None and known.keys == family.keys else _checked(metric, family)
         cut += len(family.keys) - len(kept[metric].keys)
     return kept, cut
 
@@ -119,12 +124,19 @@ class Kept:
         seen: dict[tuple[Metric[Any], str], set[Key]] = {}
         cut = 0
         one_each = len({part.instance for part in self.parts.values()}) == len(self.parts)
+        holders = Counter(
+            (metric, part.instance if metric.node else "")
+            for part in self.parts.values()
+            for metric in part.rows
+            if not (one_each and metric.node)
+        )
         for name in sorted(self.parts, key=lambda name: name not in read):
             part = self.parts[name]
-            shared = [m for m in part.rows if not m.node] if one_each else list(part.rows)
-            for metric in shared:
-                rows = part.rows[metric]
-                others = seen.setdefault((metric, part.instance if metric.node else ""), set())
+            for metric, rows in list(part.rows.items()):
+                place = (metric, part.instance if metric.node else "")
+                if holders[place] <= 1:  # nobody else can have its series
+                    continue
+                others = seen.setdefault(place, set())
                 if not others.isdisjoint(rows.keys):
                     own = [(k, v) for k, v in zip(rows.keys, rows.values, strict=True) if k not in others]
                     cut += len(rows.keys) - len(own)

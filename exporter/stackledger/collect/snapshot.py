@@ -5,8 +5,9 @@ A part is filled by the sweep and then left alone. Absent is not zero: a value t
 
 from __future__ import annotations
 
-import itertools
+import functools
 import math
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -87,12 +88,13 @@ class Part:
         self._need(metric, Kind.HISTOGRAM)
         self._need_labels(metric, labels)
         bounds = [bound for bound, _ in buckets]
-        if not all(map(math.isfinite, bounds)) or any(low >= high for low, high in itertools.pairwise(bounds)):
+        rising = all(map(operator.lt, bounds, bounds[1:]))
+        if not rising or not all(map(math.isfinite, (*bounds[:1], *bounds[-1:]))):
             raise DeclarationError(f"{metric.name}: bounds are finite and rise; +Inf is added from the count")
         rows = self._rows(metric)
-        for bound, cumulative in (*buckets, (float("inf"), count)):
-            rows.keys.append(("_bucket", _bound(bound), *labels))
-            rows.values.append(cumulative)
+        rows.keys += [("_bucket", _bound(bound), *labels) for bound in (*bounds, math.inf)]
+        rows.values += [cumulative for _, cumulative in buckets]
+        rows.values.append(count)
         self._close_distribution(rows, labels, count, total)
 
     def summary(
@@ -136,6 +138,7 @@ class Part:
                 rows.values.append(value)
 
 
+@functools.lru_cache(4096)  # a node has the same bounds in every sweep
 def _bound(value: float) -> str:
     """A bound as OpenMetrics wants it: a float's spelling, +Inf for infinity."""
     return "+Inf" if value == float("inf") else repr(float(value))

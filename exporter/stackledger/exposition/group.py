@@ -1,7 +1,7 @@
 """A group of families: the unit that is rendered, compressed and cached together.
 
-The text is a skeleton (everything but the numbers, in every second place) into which all numbers of the group are
-written in one pass: touching only values is what makes a scrape cheap (benchmarks/exposition.py).
+The text is a skeleton (everything but the numbers) with numbers in between, put together some thousand lines at a time:
+touching only values is what makes a scrape cheap (benchmarks/exposition.py).
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from stackledger.exposition.formats import Format, header, line_prefixes
 from stackledger.exposition.gzip_stream import Piece, compress
 
 Key = tuple[str, ...]
+
+_LINES_AT_ONCE = 4_096
 
 
 class Block:
@@ -82,7 +84,7 @@ class Group:
         """The group's text. Rendered again only if something in it changed."""
         cached = self._bodies.get(fmt)
         if cached is None or cached[0] != self.version:
-            cached = self._bodies[fmt] = (self.version, self._render(fmt))
+            cached = self._bodies[fmt] = (self.version, b"".join(self._stretches(fmt)))
         return cached[1]
 
     def piece(self, fmt: Format) -> Piece:
@@ -90,8 +92,8 @@ class Group:
         cached = self._pieces.get(fmt)
         if cached is None or cached[0] != self.version:
             body = self._bodies.get(fmt)
-            # A text that nobody reads plain is not kept: its memory serves the next group, still in the CPU's cache.
-            fresh = body[1] if body is not None and body[0] == self.version else self._render(fmt)
+            # A text that nobody reads plain is never whole in memory: its stretches pass through the CPU's cache.
+            fresh = [body[1]] if body is not None and body[0] == self.version else self._stretches(fmt)
             cached = self._pieces[fmt] = (self.version, compress(fresh))
         return cached[1]
 
@@ -117,19 +119,24 @@ class Group:
                 if block.keys:
                     yield metric, block
 
-    def _render(self, fmt: Format) -> bytes:
-        skeleton = self._skeletons.get(fmt)
-        if skeleton is None:
-            skeleton = self._skeletons[fmt] = self._skeleton(fmt)
-        if len(skeleton) == 1:
-            return b""
+    def _stretches(self, fmt: Format) -> Iterator[bytes]:
+        """The text in stretches of some thousand lines."""
+        prefixes = self._skeletons.get(fmt)
+        if prefixes is None:
+            prefixes = self._skeletons[fmt] = self._skeleton(fmt)
         if self._flat is None:
             self._flat = self._flattened()
-        skeleton[1::2] = format_numbers(self._flat)
-        return b"".join(skeleton)
+        for start in range(0, len(prefixes), _LINES_AT_ONCE):
+            lines = prefixes[start : start + _LINES_AT_ONCE]
+            text = [b""] * (2 * len(lines))
+            text[::2] = lines
+            text[1::2] = format_numbers(self._flat[start : start + _LINES_AT_ONCE])
+            yield b"".join(text)
+        if prefixes:
+            yield b"\n"
 
     def _skeleton(self, fmt: Format) -> list[bytes]:
-        """Prefix, number, prefix, number ..., and the last newline. Families stay together under their header."""
+        """What precedes each number, headers and the newline before it included."""
         prefixes: list[bytes] = []
         last: Metric[Any] | None = None
         for metric, block in self._blocks():
@@ -139,9 +146,7 @@ class Group:
                 first = header(metric, fmt) + block.prefixes[0][1:]
                 prefixes[start] = b"\n" + first if start else first
                 last = metric
-        skeleton = [b""] * (2 * len(prefixes)) + [b"\n"]
-        skeleton[0:-1:2] = prefixes
-        return skeleton
+        return prefixes
 
     def _flattened(self) -> list[float]:
         """All values in skeleton order; notes where each block's begin."""

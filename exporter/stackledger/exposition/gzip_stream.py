@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from isal import isal_zlib
@@ -28,11 +28,16 @@ class Piece:
     length: int
 
 
-def compress(body: bytes) -> Piece:
+def compress(stretches: Iterable[bytes]) -> Piece:
     """A piece of a gzip member, about 1/7 the size of a page."""
     deflate = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, -15)
-    data = deflate.compress(body) + deflate.flush(isal_zlib.Z_FULL_FLUSH)
-    return Piece(data, isal_zlib.crc32(body), len(body))
+    data, crc, length = [], 0, 0
+    for body in stretches:
+        data.append(deflate.compress(body))
+        crc = isal_zlib.crc32(body, crc)
+        length += len(body)
+    data.append(deflate.flush(isal_zlib.Z_FULL_FLUSH))
+    return Piece(b"".join(data), crc, length)
 
 
 def merge(pieces: Sequence[Piece]) -> Piece:

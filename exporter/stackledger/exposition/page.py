@@ -163,7 +163,7 @@ class Page:
                 version = self.version
                 piece = merge([group.piece(fmt) async for group in self._turns()])
                 self._pieces[fmt] = (version, piece)
-        return member([piece, compress(extra + fmt.ending)])
+        return member([piece, compress([extra, fmt.ending])])
 
     async def _turns(self) -> AsyncIterator[Group]:
         """The groups, letting other tasks run whenever a turn has lasted long enough."""

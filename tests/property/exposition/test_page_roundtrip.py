@@ -87,7 +87,7 @@ def test_numbers_read_back_exactly(numbers: list[float]) -> None:
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.binary(max_size=300) | st.integers(0, 9).map(lambda n: b"abc" * 10**4 * n), max_size=9))
 def test_pieces_make_one_member(bodies: list[bytes]) -> None:
-    assert gzip.decompress(member([compress(body) for body in bodies])) == b"".join(bodies)
+    assert gzip.decompress(member([compress([body[:5], body[5:]]) for body in bodies])) == b"".join(bodies)
 
 
 class PageAgainstModel(RuleBasedStateMachine):

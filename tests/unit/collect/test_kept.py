@@ -40,6 +40,17 @@ def test_what_is_missed_is_held_or_dropped_after_its_number_of_sweeps() -> None:
     assert names(kept) == {"load_ratio"}, "the count of misses began anew"
 
 
+def test_a_series_that_comes_twice_is_cut_in_every_sweep() -> None:
+    kept = Kept()
+    for _ in range(3):
+        twice = part(load=1)
+        twice.add(LOAD, 2)
+        kept.merge(Snapshot({"a": twice}))
+        assert (kept.cut, kept.series) == (1, 1)
+    kept.merge(Snapshot({"a": part(load=3)}))
+    assert (kept.cut, kept.series) == (0, 1)
+
+
 def test_a_sweep_that_got_nothing_misses_every_part() -> None:
     kept = Kept()
     kept.merge(Snapshot({"a": part(now=1, size=1), "b": part("b", now=1)}))

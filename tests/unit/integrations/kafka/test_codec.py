@@ -50,6 +50,18 @@ def test_rows_are_refused_before_they_are_read_where_the_answer_is_too_short() -
     assert list(reader(bytes(26)).rows(">ihqqi", 1)) == [(0, 0, 0, 0, 0)]
 
 
+def test_flat_rows_are_the_rows_one_after_another() -> None:
+    for count in (0, 1, 63, 64, 65, 200):
+        data = b"".join(struct.pack(">iqi", index, index << 40, -1) for index in range(count))
+        cursor = reader(data + b"\x07")
+        values = cursor.flat("iq4x", count)
+        assert list(zip(values[::2], values[1::2], strict=True)) == [(index, index << 40) for index in range(count)]
+        assert cursor.int8() == 7
+        if count:
+            with pytest.raises(ProtocolError, match="announced"):
+                reader(data[:-1]).flat("iq4x", count)
+
+
 def test_tagged_fields_are_skipped_or_read() -> None:
     data = b"\x02\x00\x01\xaa\x05\x02\xbb\xcc" + b"\x07"
     skipping = reader(data, flexible=True)

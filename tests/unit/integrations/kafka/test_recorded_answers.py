@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stackledger.errors import ProtocolError
+from stackledger.integrations.kafka.wire.messages.cluster import MetadataRequest, TopicsMemory
 from stackledger.integrations.kafka.wire.messages.groups import read_assignment
 from tests.unit.integrations.kafka.recorded import Frame, frame, frames
 
@@ -37,6 +38,24 @@ def test_brokers_topics_and_replicas() -> None:
 def test_metadata_of_kafka_2_8() -> None:
     metadata = frame("Metadata", 11).decode()
     assert {part.id: part.replicas for part in metadata.topics["orders"].partitions} == {0: (1,), 1: (1,)}
+
+
+def test_topics_that_did_not_change_are_remembered() -> None:
+    recorded = frame("Metadata", 12)
+    request = MetadataRequest(None, TopicsMemory())
+    first = request.answer(recorded.payload, 12)
+    again = request.answer(recorded.payload, 12)
+    assert first == again == recorded.decode()
+    assert again.topics is first.topics
+    with pytest.raises(ProtocolError, match="left over"):
+        request.answer(recorded.payload + b"\0", 12)
+    with pytest.raises(ProtocolError, match="left over"):
+        request.answer(recorded.payload + b"\0", 12)
+    with pytest.raises(ProtocolError, match="announced"):
+        request.answer(recorded.payload[:-2], 12)
+    other = frame("Metadata", 11)
+    assert request.answer(other.payload, 11) == other.decode()
+    assert request.answer(recorded.payload, 12) == recorded.decode()
 
 
 def test_feature_levels_and_versions() -> None:

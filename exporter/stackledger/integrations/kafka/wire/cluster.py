@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 from stackledger.errors import ConnectError, ReadTimeoutError, TargetError
 from stackledger.integrations.kafka.wire.connection import Address, Connection, Options, Traffic
-from stackledger.integrations.kafka.wire.messages.cluster import Metadata, MetadataRequest
+from stackledger.integrations.kafka.wire.messages.cluster import Metadata, MetadataRequest, TopicsMemory
 from stackledger.integrations.kafka.wire.messages.offsets import GroupOffsets, OffsetFetchRequest
 from stackledger.integrations.kafka.wire.request import Request
 
@@ -58,6 +58,7 @@ class Cluster:
         self._slots: dict[Address, _Slot] = {}
         self._retired: list[Connection] = []
         self._failed: dict[Address, float] = {}
+        self._topics = TopicsMemory()
         self._freed = asyncio.Event()
         self._uses = 0
         self._opening = 0
@@ -89,7 +90,7 @@ class Cluster:
         for address in self._candidates():
             try:
                 async with self._options.clock.timeout(self._limits.attempt_seconds):
-                    metadata = await self._request(address, MetadataRequest(topics))
+                    metadata = await self._request(address, MetadataRequest(topics, self._topics))
             except TimeoutError:
                 errors.append(
                     ReadTimeoutError(f"broker {address} gave no Metadata in {self._limits.attempt_seconds} s")

@@ -8,7 +8,8 @@ its message uses. Whatever bytes a reader meets, the only exception that leaves 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any, NoReturn, TypeVar
 from uuid import UUID
 
@@ -24,6 +25,12 @@ _INT64 = struct.Struct(">q")
 _FLOAT64 = struct.Struct(">d")
 
 _VARINT_BITS = 35  # five bytes of seven bits hold 32
+_ROWS_AT_ONCE = 64
+
+
+@cache
+def _repeated(row: str, times: int) -> struct.Struct:
+    return struct.Struct(">" + row * times)
 
 
 class Reader:
@@ -62,6 +69,16 @@ class Reader:
         start = self._advance(size)
         return struct.iter_unpack(layout, memoryview(self.data)[start : start + size])
 
+    def flat(self, row: str, count: int) -> Sequence[Any]:
+        """The values of `count` fixed rows, big-endian, one row after another: for columns, cheaper than `rows`."""
+        if count <= _ROWS_AT_ONCE:
+            layout = _repeated(row, count)
+            return layout.unpack_from(self.data, self._advance(layout.size))
+        values: list[Any] = []
+        for start in range(0, count, _ROWS_AT_ONCE):
+            values += self.flat(row, min(count - start, _ROWS_AT_ONCE))
+        return values
+
     def int8(self) -> int:
         """A signed byte."""
         return int(_INT8.unpack_from(self.data, self._advance(1))[0])
@@ -97,14 +114,12 @@ class Reader:
     def varint(self) -> int:
         """An unsigned varint of at most 32 bits."""
         value = shift = 0
-        while True:
-            byte = self.data[self._advance(1)]
+        while (byte := self.data[self._advance(1)]) >= 0x80:  # noqa: PLR2004 - the continuation bit
             value |= (byte & 0x7F) << shift
-            if byte < 0x80:  # noqa: PLR2004 - the continuation bit
-                return value
             shift += 7
             if shift >= _VARINT_BITS:
                 self.fail("a number is longer than 32 bits")
+        return value | byte << shift
 
     def string(self) -> str:
         """Text that may not be null."""
@@ -152,6 +167,9 @@ class Reader:
 
     def tags(self) -> None:
         """Skip the tagged fields that end a structure; nothing in a classic message."""
+        if self.flexible and self.data[self.position : self.position + 1] == b"\0":  # almost always there are none
+            self.position += 1
+            return
         for _ in self.tagged():
             pass
 

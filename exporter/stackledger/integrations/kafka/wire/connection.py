@@ -284,7 +284,7 @@ class Connection:
         frame = request.encode(version, correlation_id=correlation_id, client_id=self._options.client_id)
         payload = await self._frames.ask(correlation_id, frame)
         try:
-            return type(request).decode(payload, version)
+            return request.answer(payload, version)
         except ProtocolError as error:
             raise ProtocolError(f"broker {self.address}: {error}") from error
 

@@ -69,11 +69,21 @@ class Request(ABC, Generic[A]):
     @classmethod
     def decode(cls, payload: bytes, version: int) -> A:
         """The answer from a frame's payload behind the correlation id; ProtocolError for anything malformed."""
-        reader = Reader(payload, what=f"{cls.name} v{version} answer", flexible=cls.is_flexible(version))
-        cls._read_header(reader)
+        reader = cls.reader(payload, version)
         answer = cls.read(reader, version)
         reader.end()
         return answer
+
+    @classmethod
+    def reader(cls, payload: bytes, version: int) -> Reader:
+        """A reader of the answer's body."""
+        reader = Reader(payload, what=f"{cls.name} v{version} answer", flexible=cls.is_flexible(version))
+        cls._read_header(reader)
+        return reader
+
+    def answer(self, payload: bytes, version: int) -> A:
+        """`decode`, for a request that may remember something of the answer before."""
+        return self.decode(payload, version)
 
     @classmethod
     def _read_header(cls, reader: Reader) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 from uuid import UUID
@@ -56,6 +57,29 @@ class Metadata(NamedTuple):
     topics: dict[str, Topic]
 
 
+class TopicsMemory:
+    """The topics of the last answer. They seldom change, and comparing bytes is far cheaper than reading them.
+
+    Brokers of one release spell the same topics alike; where they do not, the topics are only read again.
+    """
+
+    __slots__ = ("_spelt", "_topics")
+
+    def __init__(self) -> None:
+        self._spelt = b""
+        self._topics: dict[str, Topic] = {}
+
+    def read(self, reader: Reader) -> dict[str, Topic]:
+        """The topics at the reader's position: the same object as before where nothing changed."""
+        start = reader.position
+        if self._spelt and reader.data[start:] == self._spelt:
+            reader.take(reader.remaining)
+        else:
+            self._topics = _read_topics(reader)
+            self._spelt = reader.data[start : reader.position]
+        return self._topics
+
+
 @dataclass(frozen=True, slots=True)
 class MetadataRequest(Request[Metadata]):
     """Brokers, topics, leaders and replicas. `topics` None is all of them, empty is none; nothing gets created."""
@@ -66,6 +90,7 @@ class MetadataRequest(Request[Metadata]):
     flexible_from: ClassVar[int] = 9
 
     topics: tuple[str, ...] | None = None
+    memory: TopicsMemory | None = None
 
     def write(self, writer: Writer, version: int) -> None:  # noqa: ARG002 - both versions look the same
         """Write the body."""
@@ -81,17 +106,34 @@ class MetadataRequest(Request[Metadata]):
     @classmethod
     def read(cls, reader: Reader, version: int) -> Metadata:  # noqa: ARG003 - both versions look the same
         """Read the answer."""
+        return _read_metadata(reader, _read_topics)
+
+    def answer(self, payload: bytes, version: int) -> Metadata:
+        """The answer, its topics out of the memory where they are the same."""
+        if self.memory is None:
+            return self.decode(payload, version)
+        reader = self.reader(payload, version)
+        metadata = _read_metadata(reader, self.memory.read)
+        reader.end()
+        return metadata
+
+
+def _read_metadata(reader: Reader, topics: Callable[[Reader], dict[str, Topic]]) -> Metadata:
+    reader.int32()
+    brokers = {broker.id: broker for broker in reader.array(_read_broker, 8)}
+    return Metadata(brokers, reader.nullable_string(), reader.int32(), topics(reader))
+
+
+def _read_topics(reader: Reader) -> dict[str, Topic]:
+    """The topics and what ends the answer."""
+    topics = {}
+    for _ in range(reader.count(21)):
+        error_code, name, topic_id, internal = reader.int16(), reader.string(), reader.uuid(), reader.boolean()
+        topics[name] = Topic(error_code, topic_id, internal, _read_partitions(reader))
         reader.int32()
-        brokers = {broker.id: broker for broker in reader.array(_read_broker, 8)}
-        cluster_id, controller_id = reader.nullable_string(), reader.int32()
-        topics = {}
-        for _ in range(reader.count(21)):
-            error_code, name, topic_id, internal = reader.int16(), reader.string(), reader.uuid(), reader.boolean()
-            topics[name] = Topic(error_code, topic_id, internal, _read_partitions(reader))
-            reader.int32()
-            reader.tags()
         reader.tags()
-        return Metadata(brokers, cluster_id, controller_id, topics)
+    reader.tags()
+    return topics
 
 
 def _read_broker(reader: Reader) -> Broker:

@@ -19,8 +19,10 @@ _MEMBER_FROM = 9
 _MULTI_GROUP = (8, 9)
 
 _LOG_ROW = struct.Struct(">ihqqi")  # partition, error code, timestamp, offset, leader epoch
+_LOG_COLUMNS = "ih8xq4x"  # partition, error code, offset
 _COMMIT_ROW = struct.Struct(">iqiBhB")  # partition, offset, leader epoch, length of an empty note, error code, tags
-_EMPTY_NOTE = 1  # its length on the wire; a null one has 0
+_COMMIT_COLUMNS = "iq4xI"  # partition, offset, and the last three as one number
+_USUAL_ENDS = frozenset((0, 1 << 24))  # a null or an empty note, no error, no tags
 _COMMIT_HEAD = struct.Struct(">iqi")
 
 
@@ -62,10 +64,10 @@ class ListOffsetsRequest(Request[LogOffsets]):
         writer.int8(self.isolation)
         writer.count(len(self.partitions))
         for topic, indexes in self.partitions.items():
-            rows = [pack(index) + tail for index in indexes]
+            rows = list(map(pack, indexes))
             writer.string(topic)
             writer.count(len(rows))
-            writer.raw(b"".join(rows))
+            writer.raw(tail.join((*rows, b"")))
 
     @classmethod
     def read(cls, reader: Reader, version: int) -> LogOffsets:  # noqa: ARG003 - one version
@@ -74,11 +76,12 @@ class ListOffsetsRequest(Request[LogOffsets]):
         answer = LogOffsets({}, {})
         for _ in range(reader.count(6)):
             topic, count, start = reader.string(), reader.count(_LOG_ROW.size), reader.position
-            rows = reader.rows(_LOG_ROW.format, count)
-            found = answer.offsets[topic] = {index: offset for index, code, _, offset, _ in rows if not code}
-            if len(found) < count:
-                refused = _LOG_ROW.iter_unpack(reader.data[start : reader.position])
-                answer.errors[topic] = {index: code for index, code, *_ in refused if code}
+            values = reader.flat(_LOG_COLUMNS, count)
+            found = answer.offsets[topic] = dict(zip(values[::3], values[2::3], strict=True))
+            if len(found) < count or any(values[1::3]):
+                rows = list(_LOG_ROW.iter_unpack(reader.data[start : reader.position]))
+                answer.offsets[topic] = {index: offset for index, code, _, offset, _ in rows if not code}
+                answer.errors[topic] = {index: code for index, code, *_ in rows if code}
         return answer
 
 
@@ -159,13 +162,9 @@ def _read_group(reader: Reader) -> GroupOffsets:
         topic, count, start = reader.string(), reader.count(_COMMIT_ROW.size), reader.position
         # Almost every client commits an empty note: then all rows are 20 bytes. While note, code and tags of a row are
         # as expected, the next row is where it is supposed to be; any other row sends the topic the long way.
-        rows = reader.rows(_COMMIT_ROW.format, count)
-        offsets[topic] = {
-            index: offset
-            for index, offset, _, note, code, tags in rows
-            if note <= _EMPTY_NOTE and not code | tags and offset >= 0
-        }
-        if len(offsets[topic]) < count:
+        values = reader.flat(_COMMIT_COLUMNS, count)
+        found = offsets[topic] = dict(zip(values[::3], values[1::3], strict=True))
+        if len(found) < count or not _USUAL_ENDS.issuperset(values[2::3]) or min(found.values(), default=0) < 0:
             reader.position = start
             _read_commits(reader, count, offsets[topic], errors.setdefault(topic, {}))
             if not errors[topic]:
