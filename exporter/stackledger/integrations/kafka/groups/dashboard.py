@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from stackledger.catalogue import Cluster
 from stackledger.integrations.kafka.groups import metrics as m
 from stackledger.integrations.kafka.labels import GroupId, GroupType, Reason, TopicName, Verdict
@@ -14,6 +16,8 @@ _C = Cluster.variable()
 _G = GroupId.variable()
 _T = TopicName.variable()
 _LEGEND = "{{group_id}} {{topic_name}}"
+NEVER_SECONDS: Final = 7 * 86_400
+"""What is drawn for a lag that does not fall."""
 _VERDICTS = (
     ValueText(0, "ok", "green"),
     ValueText(1, "rewound", "blue"),
@@ -123,19 +127,21 @@ PRODUCED = Panel(
     queries=(Query(select(of_topics.RECORDS_PRODUCED, _C, _T).rate(), "{{topic_name}}"),),
     description="Offsets appended a second, to hold against what is consumed. A jump explains lag that grows.",
 )
+_FALLING = select(m.LAG, _C, _G, _T).deriv("15m").minus_from(0).clamp_min(0.001)
 DRAIN = Panel(
     key="time-to-drain",
     title="Time until the lag is gone",
     queries=(
         Query(
             select(m.LAG, _C, _G, _T)
-            .over(select(m.RECORDS_CONSUMED, _C, _G, _T).rate().clamp_min(0.001), on=(Cluster, GroupId, TopicName))
+            .over(_FALLING, on=(Cluster, GroupId, TopicName))
+            .clamp_max(NEVER_SECONDS)
             .as_unit(SECONDS),
             _LEGEND,
         ),
     ),
-    description="At the present pace and if nothing new came: at least so long. Days mean that the group practically"
-    " stands.",
+    description="At the pace at which the lag fell over 15 minutes, with all that is still produced. A week stands for"
+    " never: the lag does not fall.",
 )
 MEMBERS = Panel(
     key="members",
