@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stackledger.integrations.kafka.cluster.alerts import cluster_alerts
 from stackledger.integrations.kafka.groups.alerts import group_alerts
+from stackledger.integrations.kafka.probe.alerts import probe_alerts
 from stackledger.integrations.kafka.storage.alerts import storage_alerts
 from stackledger.integrations.kafka.topics.alerts import topic_alerts
 from stackledger.model import AlertRule
@@ -11,4 +12,4 @@ from stackledger.model import AlertRule
 
 def alerts() -> tuple[AlertRule, ...]:
     """Every alert of the integration."""
-    return (*cluster_alerts(), *topic_alerts(), *storage_alerts(), *group_alerts())
+    return (*cluster_alerts(), *topic_alerts(), *storage_alerts(), *group_alerts(), *probe_alerts())

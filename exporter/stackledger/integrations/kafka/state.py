@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from stackledger.collect.integration import State
+from stackledger.integrations.kafka.probe.memory import ProbeMemory
 
 
 class BrokerMemory(msgspec.Struct):
@@ -101,3 +102,4 @@ class KafkaState(State):
     other_consumed: int = 0
     log_dir_sizes: dict[int, dict[str, int]] = msgspec.field(default_factory=dict)
     """Broker, topic: bytes, as of the last good DescribeLogDirs."""
+    probe: ProbeMemory = msgspec.field(default_factory=ProbeMemory)
