@@ -115,8 +115,8 @@ def _integrations(folder: Folder, systems: Systems) -> dict[str, Any]:
         found["postgres"] = _section({"name": "shop-db", **target})
     if systems.kafka is not None:
         # Our consumers commit five times a second, so ten seconds without a commit is a stop.
-        bootstrap = systems.kafka.bootstrap.split(",")
-        found["kafka"] = _section({"name": "shop-events", "bootstrap": bootstrap, "stuck_after_seconds": 10})
+        events: dict[str, Any] = {"bootstrap": systems.kafka.bootstrap.split(","), "stuck_after_seconds": 10}
+        found["kafka"] = _section({"name": "shop-events", **events, "probe": {}})
     return found
 
 

@@ -37,9 +37,14 @@ def cluster() -> Iterator[KafkaCluster]:
 
 @pytest.fixture(scope="module")
 def watch(cluster: KafkaCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watch]:
-    target = {"name": "orders", "bootstrap": cluster.bootstrap.split(","), "stuck_after_seconds": 5}
+    target = {
+        "name": "orders",
+        "bootstrap": cluster.bootstrap.split(","),
+        "stuck_after_seconds": 5,
+        "probe": {"timeout_seconds": 2},
+    }
     directory: Path = tmp_path_factory.mktemp("kafka-pages")
-    with watching(directory, KAFKA, target) as watched:
+    with watching(directory, KAFKA, target, thresholds={"KafkaProbeFailing": 6}) as watched:
         yield watched
 
 
@@ -72,7 +77,7 @@ def test_kafka_partitions_offline_and_under_min_isr(cluster: KafkaCluster, watch
     cluster.tool("topics", "--delete", "--topic", "alone")
 
 
-def test_kafka_no_controller(cluster: KafkaCluster, watch: Watch) -> None:
+def test_kafka_no_controller_and_nothing_gets_through(cluster: KafkaCluster, watch: Watch) -> None:
     leader = int(watch.prometheus.value("stackledger_kafka_quorum_leader_id") or 0)
     others = [broker for broker in cluster.brokers if broker.node_id != leader]
     victims = [cluster.broker(leader), others[0]]
@@ -80,10 +85,12 @@ def test_kafka_no_controller(cluster: KafkaCluster, watch: Watch) -> None:
         cluster.freeze(victim)
     try:
         watch.fires("KafkaNoController", cluster="orders")
+        watch.fires("KafkaProbeFailing", cluster="orders")
     finally:
         for victim in victims:
             cluster.thaw(victim)
     watch.ends("KafkaNoController")
+    watch.ends("KafkaProbeFailing")
 
 
 def test_kafka_consumer_stopped(cluster: KafkaCluster, watch: Watch) -> None:

@@ -61,12 +61,18 @@ class Watch:
 
 
 @contextmanager
-def watching(directory: Path, integration: Integration[Any, Any], target: Mapping[str, Any]) -> Iterator[Watch]:
-    """Watch one target, read and evaluated every two seconds."""
+def watching(
+    directory: Path,
+    integration: Integration[Any, Any],
+    target: Mapping[str, Any],
+    *,
+    thresholds: Mapping[str, float] | None = None,
+) -> Iterator[Watch]:
+    """Watch one target, read and evaluated every two seconds. `thresholds` shortens conditions that are times."""
     with ExitStack() as stack:
         held = stack.enter_context(ports.reserve(2)).ports
         config = directory / "stackledger.yaml"
-        config.write_text(yaml.safe_dump(_configuration(integration, target, held)))
+        config.write_text(yaml.safe_dump(_configuration(integration, target, held, thresholds or {})))
         generated = directory / "generated"
         stackledger = [sys.executable, "-m", "stackledger"]
         words = ["generate", "--config", str(config), "--out", str(generated)]
@@ -82,8 +88,14 @@ def watching(directory: Path, integration: Integration[Any, Any], target: Mappin
         yield Watch(prometheus, url)
 
 
-def _configuration(integration: Integration[Any, Any], target: Mapping[str, Any], held: Any) -> dict[str, Any]:
+def _configuration(
+    integration: Integration[Any, Any], target: Mapping[str, Any], held: Any, thresholds: Mapping[str, float]
+) -> dict[str, Any]:
     pages = [alert.name for alert in integration.alerts() if alert.severity is Severity.PAGE]
+    overrides = [
+        {"alert": name, "hold": HOLD, **({"threshold": thresholds[name]} if name in thresholds else {})}
+        for name in pages
+    ]
     section = {
         "interval_seconds": INTERVAL,
         "timeout_seconds": 1.8,
@@ -99,6 +111,6 @@ def _configuration(integration: Integration[Any, Any], target: Mapping[str, Any]
             "evaluation_interval_seconds": INTERVAL,
         },
         "notify": {"slack": {"api_url_file": "/nobody/is-told-here", "channel": "#alerts"}},
-        "alerts": {"overrides": [{"alert": name, "hold": HOLD} for name in pages]},
+        "alerts": {"overrides": overrides},
         "integrations": {integration.name: section},
     }

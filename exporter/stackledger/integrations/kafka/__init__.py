@@ -15,6 +15,7 @@ from stackledger.integrations.kafka.config import KafkaTarget
 from stackledger.integrations.kafka.groups import metrics as of_groups
 from stackledger.integrations.kafka.peers.kafka_exporter import metrics as of_kafka_exporter
 from stackledger.integrations.kafka.peers.kminion import metrics as of_kminion
+from stackledger.integrations.kafka.probe import metrics as of_probe
 from stackledger.integrations.kafka.state import KafkaState
 from stackledger.integrations.kafka.storage import metrics as of_storage
 from stackledger.integrations.kafka.topics import metrics as of_topics
@@ -53,6 +54,7 @@ _METRICS = (
     of_storage,
     of_transactions,
     of_administration,
+    of_probe,
     of_kminion,
     of_kafka_exporter,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from stackledger.integrations.kafka.administration.alerts import administration_alerts
 from stackledger.integrations.kafka.cluster.alerts import cluster_alerts
 from stackledger.integrations.kafka.groups.alerts import group_alerts
+from stackledger.integrations.kafka.probe.alerts import probe_alerts
 from stackledger.integrations.kafka.storage.alerts import storage_alerts
 from stackledger.integrations.kafka.topics.alerts import topic_alerts
 from stackledger.integrations.kafka.transactions.alerts import transaction_alerts
@@ -20,4 +21,5 @@ def alerts() -> tuple[AlertRule, ...]:
         *transaction_alerts(),
         *administration_alerts(),
         *group_alerts(),
+        *probe_alerts(),
     )

@@ -16,6 +16,8 @@ from stackledger.integrations.kafka.config import KafkaTarget
 from stackledger.integrations.kafka.filters import Filters
 from stackledger.integrations.kafka.groups.samples import add_groups
 from stackledger.integrations.kafka.merge import merge
+from stackledger.integrations.kafka.probe.probe import Probe
+from stackledger.integrations.kafka.probe.samples import add_probe
 from stackledger.integrations.kafka.slow import SlowSweep
 from stackledger.integrations.kafka.state import KafkaState
 from stackledger.integrations.kafka.storage.samples import Disks, disk_parts
@@ -52,6 +54,8 @@ class KafkaSource:
         self._suspects: frozenset[int] = frozenset()
         self._release: str | None = None
         self._config_error: TargetError | None = None
+        probe = opening.settings.probe
+        self._probe = Probe(opening.settings, probe, opening.state, opening.clock) if probe is not None else None
 
     async def sweep(self, lane: str) -> Snapshot:
         """One read of the lane. Raises TargetError when no broker could be read."""
@@ -59,7 +63,7 @@ class KafkaSource:
             return await (self._sweep_slow() if lane == "slow" else self._sweep_offsets())
         except AuthError:
             self._options = None  # the next sweep reads the secrets again: they may have been rotated
-            await self.close()
+            await self._disconnect()
             raise
 
     async def _sweep_offsets(self) -> Snapshot:
@@ -83,7 +87,12 @@ class KafkaSource:
         return self._snapshot(answers)
 
     async def close(self) -> None:
-        """Close every connection."""
+        """End the probe and close every connection."""
+        if self._probe is not None:
+            await self._probe.close()
+        await self._disconnect()
+
+    async def _disconnect(self) -> None:
         clients, self._clients = self._clients, {}
         quorum, self._quorum = self._quorum, None
         for client in clients.values():
@@ -157,8 +166,14 @@ class KafkaSource:
         add_throughput(part, state, view.settings.throughput)
         add_groups(part, state, view=view)
         view.keys.end()
+        probed: dict[str, TargetError | None] = {}
+        if self._probe is not None:
+            sight = self._probe.observe(answers)
+            add_probe(part, state.probe, sight)
+            view.peer.probe(part, state.probe, sight.in_flight)
+            probed["probe"] = sight.trouble
         failed = {samples.address_of(answers.expected[key]): error for key, error in answers.failed.items()}
-        facets = {**answers.facets, "quorum": answers.quorum.error, "configs": self._config_error}
+        facets = {**answers.facets, "quorum": answers.quorum.error, "configs": self._config_error, **probed}
         return Snapshot(parts, failed, facets)
 
     # -- the slow lane -----------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from stackledger.clients.settings import Address, LocalPath, Secret, Settings, TargetSettings, Tls, WebAddress
+from stackledger.integrations.kafka.probe.config import ProbeSettings
 
 
 def _compiles(pattern: str) -> str:
@@ -109,3 +110,11 @@ class KafkaTarget(TargetSettings):
     """Partitions with water marks of their own, whole topics at a time; a topic beyond keeps its sums."""
     max_group_partitions: int = Field(default=50_000, ge=1)
     """Group partitions with a lag of their own, whole groups at a time; a group beyond keeps its sums."""
+    probe: ProbeSettings | None = None
+    """The end-to-end probe; it writes, so it is off unless it is asked for."""
+
+    @model_validator(mode="after")
+    def _what_the_probe_can_check(self) -> Self:
+        if self.probe is not None and self.tls is not None and self.tls.server_name is not None:
+            raise ValueError("the probe's client checks the names that brokers advertise: drop `tls.server_name`")
+        return self

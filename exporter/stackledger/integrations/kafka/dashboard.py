@@ -10,6 +10,7 @@ from stackledger.integrations.kafka.administration import panels as administrati
 from stackledger.integrations.kafka.cluster import metrics as of_cluster
 from stackledger.integrations.kafka.cluster import panels as cluster
 from stackledger.integrations.kafka.groups.dashboard import CONSUMERS
+from stackledger.integrations.kafka.probe.panels import END_TO_END
 from stackledger.integrations.kafka.storage import panels as storage
 from stackledger.integrations.kafka.topics import panels as topics
 from stackledger.integrations.kafka.transactions import panels as transactions
@@ -44,6 +45,7 @@ KAFKA = Dashboard(
         Row("Safety", (cluster.REPLICATION, cluster.ISR_CHANGES, cluster.UNHEALTHY)),
         Row("Brokers", (cluster.UP_BY_BROKER, cluster.LEADERS, cluster.REPLICAS)),
         Row("Disks", (storage.DISK_USABLE, storage.DISK_BY_BROKER, storage.DISK_BY_TOPIC)),
+        END_TO_END,
         Row("Quorum", (cluster.QUORUM_LAG, cluster.QUORUM_AGE, cluster.QUORUM_EPOCH), collapsed=True),
         Row(
             "Shown throughput",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from stackledger.collect.integration import State
+from stackledger.integrations.kafka.probe.memory import ProbeMemory
 
 
 class BrokerMemory(msgspec.Struct):
@@ -151,3 +152,4 @@ class KafkaState(State):
     total_consumed: int = 0
     readings: list[Reading] = msgspec.field(default_factory=list)
     """Of the window that the throughput is judged by."""
+    probe: ProbeMemory = msgspec.field(default_factory=ProbeMemory)

@@ -16,7 +16,7 @@ import pytest
 from stackledger.clock import ManualClock
 from stackledger.errors import AuthError, ConnectError
 from stackledger.integrations.kafka.config import OAuthClient
-from stackledger.integrations.kafka.oauth import TokenEndpoint
+from stackledger.integrations.kafka.oauth import TokenEndpoint, fetch_token
 
 SECRET = "t0ken-secret-5"  # noqa: S105 - made up, and looked for in messages
 
@@ -50,12 +50,15 @@ def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLIENT_SECRET", SECRET)
 
 
-def source(url: str, clock: ManualClock, scope: str = "kafka") -> TokenEndpoint:
+def client(url: str, scope: str = "kafka") -> OAuthClient:
     secret = {"env": "CLIENT_SECRET"}
-    client = OAuthClient.model_validate(
+    return OAuthClient.model_validate(
         {"token_url": url, "client_id": "monitor", "client_secret": secret, "scope": scope}
     )
-    return TokenEndpoint(client, clock)
+
+
+def source(url: str, clock: ManualClock, scope: str = "kafka") -> TokenEndpoint:
+    return TokenEndpoint(client(url, scope), clock)
 
 
 def test_a_token_is_fetched_once_and_again_before_it_expires() -> None:
@@ -92,9 +95,11 @@ def test_a_token_is_fetched_once_and_again_before_it_expires() -> None:
     ],
 )
 def test_a_refusal_says_what_to_check_and_never_the_secret(status: int, body: bytes, said: str) -> None:
-    with endpoint(lambda *_: (status, body)) as url, pytest.raises(AuthError, match=said) as error:
-        asyncio.run(source(url, ManualClock())())
-    assert SECRET not in str(error.value)
+    with endpoint(lambda *_: (status, body)) as url:
+        for ask in (lambda: asyncio.run(source(url, ManualClock())()), lambda: fetch_token(client(url))):
+            with pytest.raises(AuthError, match=said) as error:
+                ask()
+            assert SECRET not in str(error.value)
 
 
 def test_an_endpoint_that_is_away_is_no_refusal() -> None:
@@ -117,3 +122,10 @@ def test_a_token_without_a_stated_life_is_fetched_each_time() -> None:
     with endpoint(answer) as url:
         asyncio.run(twice(url))
     assert len(calls) == 2
+
+
+def test_a_thread_gets_the_same_token_with_its_life() -> None:
+    with endpoint(lambda *_: (200, b'{"access_token": "x", "expires_in": 60}')) as url:
+        assert fetch_token(client(url)) == ("x", 60.0)
+    with pytest.raises(ConnectError, match="cannot be reached"):
+        fetch_token(client("http://127.0.0.1:9/token"))

@@ -53,7 +53,7 @@ def _unreachable() -> AlertRule:
             ),
             RuleTest(title="one of two goes", series={_UP_1: "1x30", _UP_2: "0x30"}, expect=(Silent("5m"),)),
         ),
-        inhibits=("KafkaBrokerDown", "KafkaOffsetsStale"),
+        inhibits=("KafkaBrokerDown", "KafkaOffsetsStale", "KafkaProbeFailing", "KafkaProbeBrokerFailing"),
     )
 
 

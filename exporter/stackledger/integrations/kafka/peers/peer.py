@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from stackledger.collect.snapshot import Key, Part
 from stackledger.integrations.kafka.answers import Answers
 from stackledger.integrations.kafka.keys import Keys
+from stackledger.integrations.kafka.probe.memory import ProbeMemory
 from stackledger.integrations.kafka.state import BrokerMemory, GroupMemory, TopicConfig, TopicMemory
 from stackledger.integrations.kafka.wire.connection import Traffic
 from stackledger.integrations.kafka.wire.messages.cluster import Topic
@@ -52,3 +53,6 @@ class Peer:
 
     def topic_disk(self, part: Part, name: str, size: int) -> None:
         """Bytes of a topic on all brokers."""
+
+    def probe(self, part: Part, memory: ProbeMemory, in_flight: Mapping[int, int]) -> None:
+        """What the end-to-end probe counted, where it is on; `in_flight` is by partition of its topic."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from stackledger import units
 from stackledger.catalogue import HOLD, Kind, Metric
 from stackledger.integrations.kafka import labels as of
 
 _PEER = "kminion"
+_PROBE: Final = "the end-to-end probe (`probe: {}` in the target's settings)"
 
 EXPORTER_UP = Metric(
     "kminion_exporter_up",
@@ -226,5 +229,82 @@ GROUP_TOPIC_PARTITION_LAG = Metric(
     budget=200_000,
     node=False,
     missing=HOLD,
+    compat=_PEER,
+)
+E2E_PRODUCED = Metric(
+    "kminion_end_to_end_messages_produced_total",
+    Kind.COUNTER,
+    units.COUNT,
+    "Messages that the end-to-end probe tried to send to the partition (own producer).",
+    labels=(of.PartitionId,),
+    budget=400,
+    node=False,
+    conditional=_PROBE,
+    compat=_PEER,
+)
+E2E_FAILED = Metric(
+    "kminion_end_to_end_messages_produced_failed_total",
+    Kind.COUNTER,
+    units.COUNT,
+    "Messages of the end-to-end probe that were not acknowledged within the timeout (own producer).",
+    labels=(of.PartitionId,),
+    budget=400,
+    node=False,
+    conditional=_PROBE,
+    compat=_PEER,
+)
+E2E_IN_FLIGHT = Metric(
+    "kminion_end_to_end_messages_produced_in_flight",
+    Kind.GAUGE,
+    units.COUNT,
+    "Messages of the end-to-end probe that were neither acknowledged nor refused yet (own producer).",
+    labels=(of.PartitionId,),
+    budget=400,
+    node=False,
+    conditional=_PROBE,
+    compat=_PEER,
+)
+E2E_RECEIVED = Metric(
+    "kminion_end_to_end_messages_received_total",
+    Kind.COUNTER,
+    units.COUNT,
+    "Messages of the end-to-end probe that were read again within the timeout (own consumer).",
+    labels=(of.PartitionId,),
+    budget=400,
+    node=False,
+    conditional=_PROBE,
+    compat=_PEER,
+)
+E2E_LOST = Metric(
+    "kminion_end_to_end_messages_lost_total",
+    Kind.COUNTER,
+    units.COUNT,
+    "Messages of the end-to-end probe that were acknowledged but not read within the timeout (own consumer).",
+    labels=(of.PartitionId,),
+    budget=400,
+    node=False,
+    conditional=_PROBE,
+    compat=_PEER,
+)
+E2E_PRODUCE = Metric(
+    "kminion_end_to_end_produce_latency_seconds",
+    Kind.HISTOGRAM,
+    units.SECONDS,
+    "From sending a message of the end-to-end probe to its acknowledgement (own producer, acks=all).",
+    labels=(of.PartitionId,),
+    budget=400,
+    node=False,
+    conditional=_PROBE,
+    compat=_PEER,
+)
+E2E_ROUND_TRIP = Metric(
+    "kminion_end_to_end_roundtrip_latency_seconds",
+    Kind.HISTOGRAM,
+    units.SECONDS,
+    "From sending a message of the end-to-end probe to reading it (own producer and consumer).",
+    labels=(of.PartitionId,),
+    budget=400,
+    node=False,
+    conditional=_PROBE,
     compat=_PEER,
 )

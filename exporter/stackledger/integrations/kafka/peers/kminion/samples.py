@@ -10,6 +10,7 @@ from stackledger.integrations.kafka.answers import Answers
 from stackledger.integrations.kafka.keys import Keys
 from stackledger.integrations.kafka.peers.kminion import metrics as m
 from stackledger.integrations.kafka.peers.peer import Peer
+from stackledger.integrations.kafka.probe.memory import ProbeMemory
 from stackledger.integrations.kafka.selection import OTHER
 from stackledger.integrations.kafka.state import BrokerMemory, GroupMemory, TopicConfig, TopicMemory
 from stackledger.integrations.kafka.wire.connection import Traffic
@@ -98,3 +99,15 @@ class Kminion(Peer):
     def topic_disk(self, part: Part, name: str, size: int) -> None:
         """Bytes by topic."""
         part.add(m.TOPIC_LOG_DIR_SIZE, size, name)
+
+    def probe(self, part: Part, memory: ProbeMemory, in_flight: Mapping[int, int]) -> None:
+        """The end-to-end test by partition. Nothing is committed, so there are no families of commits."""
+        for partition_id, tally in memory.partitions.items():
+            partition = str(partition_id)
+            part.add(m.E2E_PRODUCED, tally.sent, partition)
+            part.add(m.E2E_FAILED, sum(tally.failed.values()), partition)
+            part.add(m.E2E_IN_FLIGHT, in_flight.get(partition_id, 0), partition)
+            part.add(m.E2E_RECEIVED, tally.received - tally.stray.get("late", 0), partition)
+            part.add(m.E2E_LOST, tally.lost, partition)
+            for metric, times in ((m.E2E_PRODUCE, tally.produce), (m.E2E_ROUND_TRIP, tally.round_trip)):
+                part.histogram(metric, partition, buckets=times.buckets, count=times.count, total=times.total)
