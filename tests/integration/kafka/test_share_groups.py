@@ -6,15 +6,12 @@ read and acknowledged, and moves only with a later write. A lag made of it would
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from lab import kafka_jars
 from lab.kafka import KafkaCluster
 from lab.process import Process
 from stackledger.integrations.kafka.groups import metrics as gm
-from tests.conftest import running
 from tests.integration.kafka.reading import Reader
 
 pytestmark = pytest.mark.real("kafka")
@@ -23,14 +20,13 @@ GROUP, TOPIC = "sharing", "shared"
 CONSUMER = "org.apache.kafka.tools.consumer.ConsoleShareConsumer"
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[KafkaCluster]:
-    with running(KafkaCluster()) as lab:
-        lab.tool("features", "upgrade", "--feature", "share.version=1")
-        lab.create_topic(TOPIC, partitions=2)
-        words = ("--entity-type", "groups", "--entity-name", GROUP)
-        lab.tool("configs", "--alter", *words, "--add-config", "share.auto.offset.reset=earliest")
-        yield lab
+@pytest.fixture
+def cluster(kafka_cluster: KafkaCluster) -> KafkaCluster:
+    kafka_cluster.tool("features", "upgrade", "--feature", "share.version=1")
+    kafka_cluster.create_topic(TOPIC, partitions=2)
+    words = ("--entity-type", "groups", "--entity-name", GROUP)
+    kafka_cluster.tool("configs", "--alter", *words, "--add-config", "share.auto.offset.reset=earliest")
+    return kafka_cluster
 
 
 def test_a_share_group_is_as_visible_as_any_other(cluster: KafkaCluster) -> None:

@@ -12,18 +12,15 @@ from confluent_kafka import Producer
 from lab.kafka import KafkaCluster
 from stackledger.integrations.kafka.groups import metrics as gm
 from stackledger.integrations.kafka.transactions import metrics as xm
-from tests.conftest import running
 from tests.integration.kafka.raw_produce import leave_hanging
 from tests.integration.kafka.reading import Reader
 
 pytestmark = pytest.mark.real("kafka")
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[KafkaCluster]:
-    """A broker that does not verify transactions, as none did before Kafka 3.6."""
-    with running(KafkaCluster(properties={"transaction.partition.verification.enable": "false"})) as lab:
-        yield lab
+@pytest.fixture
+def cluster(kafka_cluster: KafkaCluster) -> KafkaCluster:
+    return kafka_cluster
 
 
 @pytest.fixture

@@ -46,7 +46,11 @@ KAFKA = Dashboard(
         Row("Brokers", (cluster.UP_BY_BROKER, cluster.LEADERS, cluster.REPLICAS)),
         Row("Disks", (storage.DISK_USABLE, storage.DISK_BY_BROKER, storage.DISK_BY_TOPIC)),
         END_TO_END,
-        Row("Quorum", (cluster.QUORUM_LAG, cluster.QUORUM_AGE, cluster.QUORUM_EPOCH), collapsed=True),
+        Row(
+            "Quorum",
+            (cluster.QUORUM_LAG, cluster.QUORUM_AGE, cluster.QUORUM_EPOCH, cluster.QUORUM_MEMBERS),
+            collapsed=True,
+        ),
         Row(
             "Shown throughput",
             (topics.LOWEST_MINUTE, topics.LAG_GROWTH, topics.THROUGHPUT_REACHED, topics.THROUGHPUT_WINDOW),

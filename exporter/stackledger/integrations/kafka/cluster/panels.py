@@ -163,3 +163,13 @@ BROKER_TABLE = Panel(
     ),
     width=16,
 )
+QUORUM_MEMBERS = Panel(
+    key="quorum-members",
+    title="Active controller and voters",
+    queries=(
+        Query(select(m.QUORUM_LEADER, _C), "{{cluster}} active controller"),
+        Query(select(m.QUORUM_VOTERS, _C), "{{cluster}} voters"),
+    ),
+    description="node.id of the active controller, and how many members have a vote. Fewer voters than you set up mean"
+    " that one was removed: the quorum bears fewer losses.",
+)

@@ -75,5 +75,20 @@ MISSING = Panel(
     f" the partition cannot be read from here.{_OFF}",
     width=12,
 )
+MESSAGES = Panel(
+    key="probe-messages",
+    title="Messages sent and read again",
+    queries=(
+        Query(select(m.SENT, _C).rate().sum(Cluster).as_unit(PER_SECOND), "{{cluster}} sent"),
+        Query(select(m.RECEIVED, _C).rate().sum(Cluster).as_unit(PER_SECOND), "{{cluster}} read again"),
+        Query(
+            select(m.STRAY, _C).rate().sum(Cluster, m.StrayKind).as_unit(PER_SECOND),
+            "{{cluster}} {{kind}}",
+        ),
+    ),
+    description="The two lines lie on each other when all is well. late, failed and duplicate messages tell of a broker"
+    f" that was slow or moved; foreign ones are another instance's and do no harm.{_OFF}",
+    width=24,
+)
 
-END_TO_END = Row("End to end", (SILENT, ROUND_TRIP, PRODUCE, FAILURES, MISSING), collapsed=True)
+END_TO_END = Row("End to end", (SILENT, ROUND_TRIP, PRODUCE, FAILURES, MISSING, MESSAGES), collapsed=True)
