@@ -80,21 +80,21 @@ def _disk_full_soon() -> AlertRule:
         tests=(
             RuleTest(
                 title="0.5 GB an hour, 20 of 100 GB are left",
-                series={_one("log_dir_usable_bytes"): "20e9-0.25e9x30", _one("log_dir_volume_bytes"): "100e9x30"},
+                series={_one("log_dir_usable_bytes"): "20e9-40e6x100", _one("log_dir_volume_bytes"): "100e9x100"},
                 expect=(Silent("30m"), Fires("7h", (_IN_DIR,))),
-                interval="30m",
+                interval="5m",
             ),
             RuleTest(
                 title="the same pace with 80 of 100 GB left",
-                series={_one("log_dir_usable_bytes"): "80e9-0.25e9x30", _one("log_dir_volume_bytes"): "100e9x30"},
+                series={_one("log_dir_usable_bytes"): "80e9-40e6x100", _one("log_dir_volume_bytes"): "100e9x100"},
                 expect=(Silent("7h"),),
-                interval="30m",
+                interval="5m",
             ),
             RuleTest(
                 title="segments come and go, nothing grows",
-                series={_one("log_dir_usable_bytes"): "20e9x30", _one("log_dir_volume_bytes"): "100e9x30"},
+                series={_one("log_dir_usable_bytes"): "20e9x100", _one("log_dir_volume_bytes"): "100e9x100"},
                 expect=(Silent("7h"),),
-                interval="30m",
+                interval="5m",
             ),
         ),
     )
