@@ -70,6 +70,8 @@ def _broker_part(at: float, broker_id: int, broker: BrokerMemory, dirs: tuple[Lo
 
 def _cluster_part(at: float, state: KafkaState, view: View) -> Part:
     part = Part(at)
+    if not state.listed:  # which topics have a name of their own is the fast lane's choice, made at its first sweep
+        return part
     sizes: Counter[str] = Counter()
     for by_topic in state.log_dir_sizes.values():
         sizes.update(by_topic)
