@@ -297,8 +297,8 @@ def test_a_changed_password_is_told_and_recovered_from(start: Start, tmp_path: P
 
 
 def test_a_least_rights_user_over_tls_reads_everything(start: Start, tmp_path: Path) -> None:
-    grants = Path("exporter/stackledger/integrations/redis/grants/monitor.acl").read_text().splitlines()[-1]
-    rules = grants.partition(" >PASSWORD ")[2]
+    lines = Path("exporter/stackledger/integrations/redis/grants/monitor.acl").read_text().splitlines()
+    rules = next(line for line in lines if line.startswith("user ")).partition(" >PASSWORD ")[2]
     cluster: RedisCluster = start(
         RedisCluster(password=ADMIN, acl_user=("stackledger", "watcher"), acl_rules=rules, tls=True)
     )

@@ -11,6 +11,7 @@ from stackledger.catalogue import metrics_of
 from stackledger.collect.integration import Integration, Opening, Source
 from stackledger.integrations.redis import info_metrics, metrics
 from stackledger.integrations.redis.config import RedisTarget
+from stackledger.integrations.redis.patterns import metrics as pattern_metrics
 from stackledger.integrations.redis.state import RedisState
 from stackledger.model import SLO, AlertRule, Dashboard
 
@@ -43,7 +44,7 @@ REDIS: Integration[RedisTarget, RedisState] = Integration(
     name="redis",
     title="Redis Cluster",
     settings=RedisTarget,
-    metrics=(*metrics_of(metrics), *metrics_of(info_metrics)),
+    metrics=(*metrics_of(metrics), *metrics_of(info_metrics), *metrics_of(pattern_metrics)),
     open=_open,
     folder=Path(__file__).parent,
     state=RedisState,

@@ -9,6 +9,7 @@ from stackledger.catalogue import Cluster, Instance
 from stackledger.integrations.redis import dashboard as d
 from stackledger.integrations.redis import info_metrics as i
 from stackledger.integrations.redis import metrics as m
+from stackledger.integrations.redis.patterns.alerts import KEY_SCAN_OVERDUE
 from stackledger.model import AlertRule, Fires, RuleTest, Severity, Silent
 from stackledger.promql import above, below, equals, select
 
@@ -38,6 +39,7 @@ def alerts() -> tuple[AlertRule, ...]:
         CLIENTS_NEAR_LIMIT,
         SNAPSHOT_FAILED,
         AOF_WRITE_FAILED,
+        KEY_SCAN_OVERDUE,
     )
 
 

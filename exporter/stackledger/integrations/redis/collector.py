@@ -22,6 +22,8 @@ from stackledger.integrations.redis import samples, slow_log, topology
 from stackledger.integrations.redis.answers import Answers, Member
 from stackledger.integrations.redis.config import RedisTarget
 from stackledger.integrations.redis.connection import Command, NodeConnection, denied
+from stackledger.integrations.redis.patterns import shards as scan_shards
+from stackledger.integrations.redis.patterns.scan import KeyScan
 from stackledger.integrations.redis.state import RedisState
 from stackledger.integrations.redis.topology import Topology
 
@@ -71,6 +73,8 @@ class RedisSource:
         self._nodes: dict[str, _Node] = {}
         self._parallel = asyncio.Semaphore(_PARALLEL)
         self._cluster_shown = False
+        self._sweeps = 0
+        self._key_scan = _key_scan_of(opening, self._node_timeout)
 
     async def sweep(self, lane: str) -> Snapshot:
         """Read every node. Raises TargetError when none could be read."""
@@ -89,7 +93,9 @@ class RedisSource:
         return await self._snapshot(sweep)
 
     async def close(self) -> None:
-        """Drop every connection."""
+        """End counting keys and drop every connection."""
+        if self._key_scan is not None:
+            await self._key_scan.close()
         nodes, self._nodes = self._nodes, {}
         for node in nodes.values():
             await node.connection.close()
@@ -217,7 +223,23 @@ class RedisSource:
             await self._forget(dials.values(), parts.keys() | failed.keys())
         elif self._cluster_shown and (error := _first(sweep.read.values(), "cluster")) is not None:
             failed[CLUSTER] = error
-        return Snapshot(parts, failed, _facets_of(sweep.read.values()))
+        facets = _facets_of(sweep.read.values())
+        if self._key_scan is not None:
+            facets["key_patterns"] = await self._count_keys(self._key_scan, sweep, seen, parts)
+        return Snapshot(parts, failed, facets)
+
+    async def _count_keys(
+        self, scan: KeyScan, sweep: _Sweep, seen: Topology | None, parts: dict[str, Part]
+    ) -> TargetError | None:
+        """Tell what there is to scan, and show what was counted; what is wrong with it, if something is."""
+        self._sweeps += 1
+        on_masters = scan.on_masters
+        if seen is not None:
+            await scan.see(scan_shards.of_cluster(seen, sweep.by_id(), self._sweeps, masters_first=on_masters))
+        elif not any(answer.info.get("cluster_enabled") == "1" for answer in sweep.read.values()):
+            await scan.see(scan_shards.of_servers(sweep.read.values(), self._sweeps, masters_first=on_masters))
+        scan.add_to(parts.setdefault(CLUSTER, Part(self._clock.now())))
+        return scan.problem
 
     def _places(self, sweep: _Sweep, seen: Topology | None) -> Iterable[tuple[str, Answers | None, TargetError | None]]:
         """Every node that exists: its address, and its answers or why there are none."""
@@ -244,6 +266,14 @@ class RedisSource:
             await self._nodes.pop(address).connection.close()
         for instance in self._state.slow_logs.keys() - instances:
             del self._state.slow_logs[instance]
+
+
+def _key_scan_of(opening: Opening[RedisTarget, RedisState], timeout_seconds: float) -> KeyScan | None:
+    settings = opening.settings
+    if settings.key_patterns is None:
+        return None
+    counts = opening.state.key_counts
+    return KeyScan(settings, settings.key_patterns, counts, clock=opening.clock, timeout_seconds=timeout_seconds)
 
 
 def _dealt(replies: list[Any], facets: Mapping[str, tuple[Command, ...]]) -> Iterable[tuple[str, list[Any]]]:

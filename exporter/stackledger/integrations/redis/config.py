@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from stackledger.clients.settings import Address, Secret, TargetSettings, Tls
+from stackledger.integrations.redis.patterns.config import KeyPatterns
 
 
 class RedisTarget(TargetSettings):
@@ -29,3 +30,5 @@ class RedisTarget(TargetSettings):
     max_commands: int = Field(default=100, ge=1, le=1000)
     """Commands per node that get series of their own; the rest is summed as `other`. 100, because a busy application
     uses 20 to 60."""
+    key_patterns: KeyPatterns | None = None
+    """Count keys by pattern, with an estimate of their memory. Off, because it walks through all keys."""

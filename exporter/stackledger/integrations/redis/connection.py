@@ -20,7 +20,7 @@ from stackledger.clock import Clock
 from stackledger.errors import AuthError, ConnectError, ProtocolError, ReadTimeoutError, TargetError
 from stackledger.integrations.redis.config import RedisTarget
 
-Command = tuple[str, ...]
+Command = tuple[str | bytes, ...]
 
 
 class _Link(Connection):
@@ -47,8 +47,10 @@ class _Link(Connection):
 class NodeConnection:
     """The connection to one address; made when first asked, kept until it fails or `close`."""
 
-    def __init__(self, address: str, settings: RedisTarget, clock: Clock) -> None:
+    def __init__(self, address: str, settings: RedisTarget, clock: Clock, *, raw: bool = False) -> None:
+        """`raw`: answers are bytes, as keys need; and a connection that was lost is an error, never another one."""
         self.address = address
+        self._raw = raw
         self._settings = settings
         self._clock = clock
         self._link: _Link | None = None
@@ -76,7 +78,7 @@ class NodeConnection:
         except redis_errors.AuthenticationError:
             raise
         except (redis_errors.ConnectionError, OSError):
-            if not kept:
+            if not kept or self._raw:
                 raise
             return await self._round_trip(commands)  # the server was restarted, or closed an idle connection
 
@@ -112,7 +114,7 @@ class NodeConnection:
             retry=Retry(NoBackoff(), 0),
             socket_timeout=None,
             socket_connect_timeout=None,
-            decode_responses=True,
+            decode_responses=not self._raw,
             encoding_errors="replace",
             protocol=2,
             driver_info=None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from stackledger.catalogue import Cluster, Instance, Le
 from stackledger.integrations.redis import info_metrics as i
 from stackledger.integrations.redis import metrics as m
+from stackledger.integrations.redis.patterns import panels as patterns
 from stackledger.model import ColumnStyle, Dashboard, Folder, Panel, Query, Row, Style, ValueText, Variable
 from stackledger.promql import above, bucket, quantile, select
 from stackledger.units import COUNT, RATIO, SECONDS
@@ -442,6 +443,7 @@ def dashboards() -> tuple[Dashboard, ...]:
                     (LINK_UP, REPLICA_LAG, FULL_SYNCS, PERSISTENCE),
                     collapsed=True,
                 ),
+                patterns.ROW,
                 Row("Servers", (FRAGMENTATION, NETWORK, UPTIME, VERSIONS), collapsed=True),
             ),
             variables=(

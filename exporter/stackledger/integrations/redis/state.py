@@ -1,6 +1,6 @@
 """What a Redis target remembers between sweeps: its nodes, the failovers seen, the slow log read so far.
 
-Bounded: one entry per node of the cluster, and a capped number of commands per node.
+Bounded: one entry per node of the cluster, a capped number of commands per node, one entry per pattern of keys.
 """
 
 from __future__ import annotations
@@ -34,6 +34,27 @@ class SlowLog(msgspec.Struct):
     commands: dict[str, SlowCommand] = msgspec.field(default_factory=dict)
 
 
+class PatternCount(msgspec.Struct):
+    """Keys of one pattern: how many, the estimate of their memory, and how many sizes it rests on."""
+
+    keys: int = 0
+    memory: float = 0.0
+    sampled: int = 0
+
+
+class KeyCounts(msgspec.Struct):
+    """The last finished pass over all keys, and counters since we watch. `asked` is what the pass was told to count."""
+
+    asked: dict[str, str] = msgspec.field(default_factory=dict)
+    patterns: dict[str, PatternCount] = msgspec.field(default_factory=dict)
+    began: float | None = None
+    ended: float | None = None
+    seconds: float = 0.0
+    passes: int = 0
+    operations: int = 0
+    restarts: int = 0
+
+
 class RedisState(State):
     """The state of one target. `nodes` is by node id, `slow_logs` by address."""
 
@@ -41,3 +62,4 @@ class RedisState(State):
     failovers: int = 0
     last_failover: float | None = None
     slow_logs: dict[str, SlowLog] = msgspec.field(default_factory=dict)
+    key_counts: KeyCounts = msgspec.field(default_factory=KeyCounts)
