@@ -43,7 +43,7 @@ class RedisNode:
         return f"127.0.0.1:{self.port}"
 
 
-class _Servers:
+class RedisServers:
     """What a cluster and a single server share: configuration, start, stop, faults, redis-cli."""
 
     def __init__(
@@ -148,10 +148,13 @@ class _Servers:
         for index, port in enumerate(held.ports):
             directory = workdir.subfolder(root, f"node{index}")
             (directory / "redis.conf").write_text(self._conf(port, directory))
-            process = Process([server, "redis.conf"], name=f"redis-{index}", directory=directory)
+            process = Process(self._argv(server), name=f"redis-{index}", directory=directory)
             self.nodes.append(RedisNode(index, port, directory, process))
             self._open.callback(process.stop)
             process.start()
+
+    def _argv(self, server: Path) -> list[str | Path]:
+        return [server, "redis.conf"]
 
     def _conf(self, port: int, directory: Path) -> str:
         settings = {"bind": "127.0.0.1", "dir": str(directory), "save": '""', "appendonly": "no"}
@@ -189,7 +192,7 @@ class _Servers:
         return [*argv, *words]
 
 
-class RedisStandalone(_Servers):
+class RedisStandalone(RedisServers):
     """One Redis outside a cluster, with `replicas` that follow it; nodes[0] is the master at start."""
 
     def __init__(
@@ -216,7 +219,7 @@ class RedisStandalone(_Servers):
             replica.process.wait_ready(partial(self._follows, replica))
 
 
-class RedisCluster(_Servers):
+class RedisCluster(RedisServers):
     """`masters` shards with `replicas` each. At start nodes[k] is the master of shard k; replicas come after."""
 
     def __init__(

@@ -12,6 +12,7 @@ from stackledger.collect.integration import Integration, Opening, Source
 from stackledger.integrations.redis import info_metrics, metrics
 from stackledger.integrations.redis.config import RedisTarget
 from stackledger.integrations.redis.patterns import metrics as pattern_metrics
+from stackledger.integrations.redis.sentinel import metrics as sentinel_metrics
 from stackledger.integrations.redis.state import RedisState
 from stackledger.model import SLO, AlertRule, Dashboard
 
@@ -44,7 +45,9 @@ REDIS: Integration[RedisTarget, RedisState] = Integration(
     name="redis",
     title="Redis Cluster",
     settings=RedisTarget,
-    metrics=(*metrics_of(metrics), *metrics_of(info_metrics), *metrics_of(pattern_metrics)),
+    metrics=tuple(
+        metric for module in (metrics, info_metrics, sentinel_metrics, pattern_metrics) for metric in metrics_of(module)
+    ),
     open=_open,
     folder=Path(__file__).parent,
     state=RedisState,

@@ -10,6 +10,7 @@ from stackledger.integrations.redis import dashboard as d
 from stackledger.integrations.redis import info_metrics as i
 from stackledger.integrations.redis import metrics as m
 from stackledger.integrations.redis.patterns.alerts import KEY_SCAN_OVERDUE
+from stackledger.integrations.redis.sentinel import alerts as sentinel
 from stackledger.model import AlertRule, Fires, RuleTest, Severity, Silent
 from stackledger.promql import above, below, equals, select
 
@@ -27,6 +28,7 @@ def alerts() -> tuple[AlertRule, ...]:
         SLOTS_UNCOVERED,
         CLUSTER_STATE_FAIL,
         MASTER_DOWN,
+        sentinel.MASTER_DOWN,
         COMMANDS_REFUSED,
         REJECTED_CONNECTIONS,
         NODE_DOWN,
@@ -39,6 +41,9 @@ def alerts() -> tuple[AlertRule, ...]:
         CLIENTS_NEAR_LIMIT,
         SNAPSHOT_FAILED,
         AOF_WRITE_FAILED,
+        sentinel.QUORUM_LOST,
+        sentinel.SENTINELS_MISSING,
+        sentinel.NO_REPLICA,
         KEY_SCAN_OVERDUE,
     )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stackledger.errors import ProtocolError, TargetError
+from stackledger.integrations.redis.sentinel.answers import SentinelView
 
 SLOTS = 16_384
 
@@ -69,6 +70,7 @@ class Answers:
     spikes: tuple[tuple[str, int, float], ...] = ()
     histograms: Mapping[str, tuple[int, tuple[tuple[int, int], ...]]] = field(default_factory=dict)
     config: Mapping[str, str] = field(default_factory=dict)
+    sentinel: SentinelView | None = None
     facets: Mapping[str, TargetError | None] = field(default_factory=dict)
 
     @property

@@ -6,6 +6,7 @@ from stackledger.catalogue import Cluster, Instance, Le
 from stackledger.integrations.redis import info_metrics as i
 from stackledger.integrations.redis import metrics as m
 from stackledger.integrations.redis.patterns import panels as patterns
+from stackledger.integrations.redis.sentinel import panels as sentinel
 from stackledger.model import ColumnStyle, Dashboard, Folder, Panel, Query, Row, Style, ValueText, Variable
 from stackledger.promql import above, bucket, quantile, select
 from stackledger.units import COUNT, RATIO, SECONDS
@@ -444,6 +445,7 @@ def dashboards() -> tuple[Dashboard, ...]:
                     collapsed=True,
                 ),
                 patterns.ROW,
+                sentinel.ROW,
                 Row("Servers", (FRAGMENTATION, NETWORK, UPTIME, VERSIONS), collapsed=True),
             ),
             variables=(

@@ -14,6 +14,7 @@ from stackledger.collect.snapshot import Part
 from stackledger.integrations.redis import info_metrics, topology
 from stackledger.integrations.redis import metrics as m
 from stackledger.integrations.redis.answers import Answers, number, pairs_of, words_of
+from stackledger.integrations.redis.sentinel.samples import add_sentinel
 from stackledger.integrations.redis.state import RedisState, SlowLog
 from stackledger.integrations.redis.topology import Topology
 
@@ -64,7 +65,10 @@ def node_part(answers: Answers, instance: str, caps: Caps, slow_log: SlowLog | N
     _add_commands(part, answers, caps)
     _add_refusals(part, answers.info)
     _add_errors(part, answers.info, caps)
-    _add_databases(part, answers)
+    if answers.info.get("redis_mode") == "sentinel":
+        add_sentinel(part, answers)
+    else:
+        _add_databases(part, answers)
     _add_replication(part, answers.info)
     _add_slow_log(part, answers, slow_log)
     _add_config(part, answers.config)

@@ -1,6 +1,7 @@
 """What a Redis target remembers between sweeps: its nodes, the failovers seen, the slow log read so far.
 
-Bounded: one entry per node of the cluster, a capped number of commands per node, one entry per pattern of keys.
+Bounded: one entry per node of the cluster, a capped number of commands per node, one entry per pattern of keys,
+per Sentinel and per master that Sentinels watch.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from stackledger.collect.integration import State
 
 
 class Remembered(msgspec.Struct):
-    """One node as last seen: where it is, whom it followed (empty: nobody), how many slots it served."""
+    """One node as last seen: where it is and is dialled, whom it followed (empty: nobody), how many slots it served."""
 
     address: str
     dial: str
@@ -32,6 +33,20 @@ class SlowLog(msgspec.Struct):
     run_id: str
     last_id: int
     commands: dict[str, SlowCommand] = msgspec.field(default_factory=dict)
+
+
+class WatchedMaster(msgspec.Struct):
+    """One master that Sentinels watch, as last seen; `nodes` are all its addresses.
+
+    `counted` is the epoch of the last failover that was counted.
+    """
+
+    address: str
+    epoch: int
+    nodes: list[str]
+    counted: int
+    failovers: int = 0
+    last_failover: float | None = None
 
 
 class PatternCount(msgspec.Struct):
@@ -56,10 +71,15 @@ class KeyCounts(msgspec.Struct):
 
 
 class RedisState(State):
-    """The state of one target. `nodes` is by node id, `slow_logs` by address."""
+    """The state of one target.
+
+    `nodes` is by node id, `slow_logs` by address, `sentinels` by their ids, `watched` by the masters' names.
+    """
 
     nodes: dict[str, Remembered] = msgspec.field(default_factory=dict)
     failovers: int = 0
     last_failover: float | None = None
     slow_logs: dict[str, SlowLog] = msgspec.field(default_factory=dict)
     key_counts: KeyCounts = msgspec.field(default_factory=KeyCounts)
+    sentinels: dict[str, Remembered] = msgspec.field(default_factory=dict)
+    watched: dict[str, WatchedMaster] = msgspec.field(default_factory=dict)
