@@ -55,8 +55,11 @@ class RedisServers:
         acl_rules: str = MONITOR_RULES,
         tls: bool = False,
         config: Mapping[str, str] | None = None,
+        server: Path | None = None,
     ) -> None:
+        """`server` is another redis-server than the installed one, of another version."""
         self.nodes: list[RedisNode] = []
+        self._server = server
         self.password = password
         self.acl_user = acl_user
         self.certificates: Certificates | None = None
@@ -70,7 +73,7 @@ class RedisServers:
         """Start and wait until clients can use it; on any failure or interrupt everything is stopped again."""
         programs.find("redis-cli")
         try:
-            self._start_nodes(programs.find("redis-server"))
+            self._start_nodes(self._server or programs.find("redis-server"))
             self._form()
         except BaseException:
             self.stop()
@@ -203,8 +206,9 @@ class RedisStandalone(RedisServers):
         acl_user: tuple[str, str] | None = None,
         tls: bool = False,
         config: Mapping[str, str] | None = None,
+        server: Path | None = None,
     ) -> None:
-        super().__init__(1 + replicas, password=password, acl_user=acl_user, tls=tls, config=config)
+        super().__init__(1 + replicas, password=password, acl_user=acl_user, tls=tls, config=config, server=server)
 
     @property
     def node(self) -> RedisNode:
@@ -233,9 +237,16 @@ class RedisCluster(RedisServers):
         tls: bool = False,
         config: Mapping[str, str] | None = None,
         node_timeout_ms: int = 3_000,
+        server: Path | None = None,
     ) -> None:
         super().__init__(
-            masters * (1 + replicas), password=password, acl_user=acl_user, acl_rules=acl_rules, tls=tls, config=config
+            masters * (1 + replicas),
+            password=password,
+            acl_user=acl_user,
+            acl_rules=acl_rules,
+            tls=tls,
+            config=config,
+            server=server,
         )
         self.shards = masters
         self._node_timeout_ms = node_timeout_ms
@@ -293,7 +304,8 @@ class RedisCluster(RedisServers):
         masters, replicas = self.nodes[: self.shards], self.nodes[self.shards :]
         for shard, node in enumerate(masters):
             self.cli(node, "CLUSTER", "SET-CONFIG-EPOCH", str(shard + 1))
-            self.cli(node, "CLUSTER", "ADDSLOTSRANGE", *map(str, self.slots(shard)))
+            first, last = self.slots(shard)
+            self.cli(node, "CLUSTER", "ADDSLOTS", *map(str, range(first, last + 1)))  # 6.2 knows no ADDSLOTSRANGE
         for other in self.nodes[1:]:
             self.cli(self.nodes[0], "CLUSTER", "MEET", "127.0.0.1", str(other.port))
         for node in self.nodes:

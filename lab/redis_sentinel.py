@@ -28,10 +28,11 @@ class RedisSentinels(RedisServers):
         servers_password: str | None = None,
         down_after_ms: int = 1_500,
         config: Mapping[str, str] | None = None,
+        server: Path | None = None,
     ) -> None:
-        super().__init__(sentinels, password=password)
+        super().__init__(sentinels, password=password, server=server)
         self.name = name
-        self.servers = RedisStandalone(replicas=replicas, password=servers_password, config=config)
+        self.servers = RedisStandalone(replicas=replicas, password=servers_password, config=config, server=server)
         self._down_after_ms = down_after_ms
 
     @property

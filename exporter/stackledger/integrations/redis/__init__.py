@@ -13,6 +13,7 @@ from stackledger.integrations.redis import info_metrics, metrics
 from stackledger.integrations.redis.config import RedisTarget
 from stackledger.integrations.redis.patterns import metrics as pattern_metrics
 from stackledger.integrations.redis.sentinel import metrics as sentinel_metrics
+from stackledger.integrations.redis.slots import metrics as slot_metrics
 from stackledger.integrations.redis.state import RedisState
 from stackledger.model import SLO, AlertRule, Dashboard
 
@@ -46,13 +47,16 @@ REDIS: Integration[RedisTarget, RedisState] = Integration(
     title="Redis Cluster",
     settings=RedisTarget,
     metrics=tuple(
-        metric for module in (metrics, info_metrics, sentinel_metrics, pattern_metrics) for metric in metrics_of(module)
+        metric
+        for module in (metrics, info_metrics, sentinel_metrics, pattern_metrics, slot_metrics)
+        for metric in metrics_of(module)
     ),
     open=_open,
     folder=Path(__file__).parent,
     state=RedisState,
     up=metrics.UP,
     job="redis",
+    slow=True,
     addresses="seeds",
     dashboards=_dashboards,
     alerts=_alerts,

@@ -11,6 +11,7 @@ from stackledger.integrations.redis import info_metrics as i
 from stackledger.integrations.redis import metrics as m
 from stackledger.integrations.redis.patterns.alerts import KEY_SCAN_OVERDUE
 from stackledger.integrations.redis.sentinel import alerts as sentinel
+from stackledger.integrations.redis.slots import alerts as slots
 from stackledger.model import AlertRule, Fires, RuleTest, Severity, Silent
 from stackledger.promql import above, below, equals, select
 
@@ -44,6 +45,8 @@ def alerts() -> tuple[AlertRule, ...]:
         sentinel.QUORUM_LOST,
         sentinel.SENTINELS_MISSING,
         sentinel.NO_REPLICA,
+        slots.MEMORY_UNEVEN,
+        slots.LOAD_UNEVEN,
         KEY_SCAN_OVERDUE,
     )
 

@@ -88,6 +88,11 @@ def parse_info(text: object, address: str) -> dict[str, str]:
     raise ProtocolError(f"{address} answers INFO with something else; check that the address is a Redis server's")
 
 
+def mode_of(info: Mapping[str, str]) -> str:
+    """standalone, cluster or sentinel; Valkey has another name for the field."""
+    return info.get("redis_mode") or info.get("server_mode", "")
+
+
 def parse_cluster_info(text: object) -> dict[str, str]:
     """CLUSTER INFO as field to value; empty for anything else."""
     return dict(_pairs(text)) if isinstance(text, str) else {}

@@ -23,7 +23,11 @@ from stackledger.integrations.redis.patterns.scan import KeyScan
 from stackledger.integrations.redis.roster import Roster, Sweep
 from stackledger.integrations.redis.sentinel import watch
 from stackledger.integrations.redis.sentinel.samples import add_watch
+from stackledger.integrations.redis.slots.answers import has_slot_stats
+from stackledger.integrations.redis.slots.hot import HotSlots
+from stackledger.integrations.redis.slots.sweep import slots_snapshot
 from stackledger.integrations.redis.state import RedisState
+from stackledger.integrations.redis.topology import Topology
 
 CLUSTER = "cluster"
 _NODE_SHARE = 0.45
@@ -42,11 +46,16 @@ class RedisSource:
         self._parallel = asyncio.Semaphore(_PARALLEL)
         self._cluster_shown = False
         self._sweeps = 0
+        self._hot_slots = HotSlots(opening.settings.hot_slots)
+        self._masters: dict[str, tuple[str, str]] = {}
         self._key_scan = _key_scan_of(opening, self._node_timeout)
 
     async def sweep(self, lane: str) -> Snapshot:
         """Read every node. Raises TargetError when none could be read."""
-        del lane
+        if lane == "slow":
+            return await slots_snapshot(
+                self._hot_slots, self._masters, self._settings, clock=self._clock, timeout_seconds=self._node_timeout
+            )
         sweep = Sweep()
         await self._wave(sweep, roster.remembered(self._state) or self._settings.seeds)
         if sweep.read:
@@ -125,12 +134,25 @@ class RedisSource:
             topology.remember(self._state, seen.topology, now, dials=seen.member_dials)
             part = samples.cluster_part(seen.topology, self._state, sweep.by_id(), now)
             self._cluster_shown = True
+            self._masters = self._telling_masters(seen.topology, sweep)
         if seen.watch is not None:
             if sweep.sentinels():
                 watch.remember(self._state, seen.watch, now)
             part = part or Part(now)
             add_watch(part, seen.watch, self._state)
         return part
+
+    def _telling_masters(self, seen: Topology, sweep: Sweep) -> dict[str, tuple[str, str]]:
+        """Masters that can be asked about single slots; one that this sweep has missed is still asked."""
+        by_id = sweep.by_id()
+        telling = {}
+        for owner in (shard.owner for shard in seen.shards if self._settings.hot_slots):
+            answer = by_id.get(owner.id)
+            if answer is not None and has_slot_stats(answer.info):
+                telling[owner.address] = (answer.dialled, answer.info.get("run_id", ""))
+            elif answer is None and owner.address in self._masters:
+                telling[owner.address] = self._masters[owner.address]
+        return telling
 
     async def _count_keys(
         self, scan: KeyScan, sweep: Sweep, seen: Roster, parts: dict[str, Part]

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from stackledger.clients.settings import Address, Secret, Settings, TargetSettings, Tls
 from stackledger.integrations.redis.patterns.config import KeyPatterns
+from stackledger.integrations.redis.slots.metrics import MOST_SHOWN
 
 
 class Access(Protocol):
@@ -62,5 +63,8 @@ class RedisTarget(TargetSettings):
     max_commands: int = Field(default=100, ge=1, le=1000)
     """Commands per node that get series of their own; the rest is summed as `other`. 100, because a busy application
     uses 20 to 60."""
+    hot_slots: int = Field(default=32, ge=0, le=MOST_SHOWN)
+    """Slots of a cluster that get series of their own, half of them by keys, half by CPU; the rest is
+    summed as `other`. Read in the slow lane where the server tells (Redis 8.2, Valkey 8). 0: do not ask."""
     key_patterns: KeyPatterns | None = None
     """Count keys by pattern, with an estimate of their memory. Off, because it walks through all keys."""

@@ -7,6 +7,7 @@ from stackledger.integrations.redis import info_metrics as i
 from stackledger.integrations.redis import metrics as m
 from stackledger.integrations.redis.patterns import panels as patterns
 from stackledger.integrations.redis.sentinel import panels as sentinel
+from stackledger.integrations.redis.slots import panels as slots
 from stackledger.model import ColumnStyle, Dashboard, Folder, Panel, Query, Row, Style, ValueText, Variable
 from stackledger.promql import above, bucket, quantile, select
 from stackledger.units import COUNT, RATIO, SECONDS
@@ -298,43 +299,6 @@ SLOW_TIME = Panel(
     " well.",
     minimum=0,
 )
-SHARD_KEYS = Panel(
-    key="shard-keys",
-    title="Keys by shard",
-    queries=(Query(select(m.SHARD_KEYS, _C), "slots {{shard}}"),),
-    description="Shards far apart come from hash tags that put many keys into one slot, or from slots shared out"
-    " badly.",
-    minimum=0,
-)
-SHARD_MEMORY = Panel(
-    key="shard-memory",
-    title="Memory by shard",
-    queries=(Query(select(m.SHARD_MEMORY, _C), "slots {{shard}}"),),
-    description="Equal keys but unequal memory is a few big keys: redis-cli --bigkeys on the master of that shard.",
-    minimum=0,
-)
-SHARD_OPERATIONS = Panel(
-    key="shard-operations",
-    title="Load by shard",
-    queries=(Query(select(m.SHARD_OPERATIONS, _C), "slots {{shard}}"),),
-    description="One shard far above the others has a hot key: redis-cli --hotkeys, or MONITOR for a second, on its"
-    " master.",
-    minimum=0,
-)
-SKEW = Panel(
-    key="shard-skew",
-    title="Skew: the biggest shard over the mean",
-    queries=(
-        Query(select(m.SHARD_MEMORY, _C).max(Cluster) / select(m.SHARD_MEMORY, _C).avg(Cluster), "memory"),
-        Query(
-            select(m.SHARD_OPERATIONS, _C).max(Cluster) / select(m.SHARD_OPERATIONS, _C).avg(Cluster).clamp_min(1),
-            "load",
-        ),
-    ),
-    description="1 is even. At 2 one shard carries twice its share, and the cluster is full when that shard is.",
-    unit=COUNT,
-    minimum=0,
-)
 LINK_UP = Panel(
     key="master-link",
     title="Replicas connected to their master",
@@ -394,8 +358,8 @@ VERSIONS = Panel(
     key="versions",
     title="Servers",
     queries=(Query(select(m.INSTANCE_INFO, _C, _I)),),
-    description="Version, role and policy of each node. Different versions or policies in one cluster are left over"
-    " from a rollout that did not finish.",
+    description="Role, policy and version of each node; Valkey tells the Redis that it is compatible with. Different"
+    " policies in one cluster are left over from a rollout that did not finish.",
     style=Style.TABLE,
     columns=(
         ColumnStyle("instance", "Node"),
@@ -404,7 +368,21 @@ VERSIONS = Panel(
         ColumnStyle("maxmemory_policy", "At the memory limit"),
         ColumnStyle("os", "System"),
     ),
-    width=24,
+    width=14,
+)
+SOFTWARE = Panel(
+    key="software",
+    title="Software",
+    queries=(Query(select(m.SERVER_INFO, _C, _I)),),
+    description="What each node runs, by its own word. Two versions in one cluster are an upgrade that did not finish.",
+    style=Style.TABLE,
+    columns=(
+        ColumnStyle("instance", "Node"),
+        ColumnStyle("software", "Software"),
+        ColumnStyle("version", "Version"),
+        ColumnStyle("availability_zone", "Zone"),
+    ),
+    width=10,
 )
 UPTIME = Panel(
     key="uptime",
@@ -438,7 +416,7 @@ def dashboards() -> tuple[Dashboard, ...]:
                     (COMMAND_RATE, COMMAND_TIME, COMMAND_FAILURES, HIT_RATIO, SLOW_LENGTH, SLOW_TIME),
                     collapsed=True,
                 ),
-                Row("Balance of the shards", (SHARD_KEYS, SHARD_MEMORY, SHARD_OPERATIONS, SKEW), collapsed=True),
+                slots.ROW,
                 Row(
                     "Replication and persistence",
                     (LINK_UP, REPLICA_LAG, FULL_SYNCS, PERSISTENCE),
@@ -446,7 +424,7 @@ def dashboards() -> tuple[Dashboard, ...]:
                 ),
                 patterns.ROW,
                 sentinel.ROW,
-                Row("Servers", (FRAGMENTATION, NETWORK, UPTIME, VERSIONS), collapsed=True),
+                Row("Servers", (FRAGMENTATION, NETWORK, UPTIME, VERSIONS, SOFTWARE), collapsed=True),
             ),
             variables=(
                 Variable(Cluster, select(m.UP), "Cluster"),

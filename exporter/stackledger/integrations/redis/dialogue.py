@@ -65,7 +65,7 @@ class Dialogue:
     def _learn(self, info: Mapping[str, str]) -> None:
         self._known = True
         self._clustered = info.get("cluster_enabled") == "1"
-        self._sentinel = info.get("redis_mode") == "sentinel"
+        self._sentinel = read.mode_of(info) == "sentinel"
 
     def _watch(self, replies: Replies) -> None:
         """Whom a Sentinel watches: their details are asked from the next time on."""

@@ -126,6 +126,18 @@ class MasterReplid(Label):
     """Identity of the replication history."""
 
 
+class Software(Label):
+    """`redis`, or the name that a server derived from it gives, for instance `valkey`."""
+
+
+class Version(Label):
+    """Its own version; what it says to be compatible with stands in `redis_version`."""
+
+
+class AvailabilityZone(Label):
+    """Where the server says that it runs (Valkey 8.1 or newer); empty where it does not."""
+
+
 class Node(Label):
     """Address of a node of the cluster, as the cluster gives it."""
 
@@ -385,6 +397,14 @@ BUFFER_OVERCOME = Metric(
 )
 
 # -- ours, per node ----------------------------------------------------------------------------------------------------
+SERVER_INFO = Metric(
+    "stackledger_redis_server_info",
+    Kind.INFO,
+    STATE,
+    "Which software the node runs (INFO server_name, valkey_version or redis_version, availability_zone).",
+    labels=(Software, Version, AvailabilityZone),
+    budget=NODES,
+)
 COMMANDS_RECEIVED = Metric(
     "stackledger_redis_commands_received_total",
     Kind.COUNTER,

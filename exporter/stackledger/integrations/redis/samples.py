@@ -13,7 +13,7 @@ from stackledger.catalogue import Metric
 from stackledger.collect.snapshot import Part
 from stackledger.integrations.redis import info_metrics, topology
 from stackledger.integrations.redis import metrics as m
-from stackledger.integrations.redis.answers import Answers, number, pairs_of, words_of
+from stackledger.integrations.redis.answers import Answers, mode_of, number, pairs_of, words_of
 from stackledger.integrations.redis.sentinel.samples import add_sentinel
 from stackledger.integrations.redis.state import RedisState, SlowLog
 from stackledger.integrations.redis.topology import Topology
@@ -65,7 +65,7 @@ def node_part(answers: Answers, instance: str, caps: Caps, slow_log: SlowLog | N
     _add_commands(part, answers, caps)
     _add_refusals(part, answers.info)
     _add_errors(part, answers.info, caps)
-    if answers.info.get("redis_mode") == "sentinel":
+    if mode_of(answers.info) == "sentinel":
         add_sentinel(part, answers)
     else:
         _add_databases(part, answers)
@@ -84,9 +84,12 @@ def _add_fields(part: Part, table: Mapping[str, Metric[Any]], values: Mapping[st
 
 
 def _add_server(part: Part, answers: Answers) -> None:
-    info = answers.info
+    info = {**answers.info, "redis_mode": mode_of(answers.info)}
     facts = ("role", "redis_version", "redis_build_id", "redis_mode", "os", "maxmemory_policy", "tcp_port", "run_id")
     part.add(m.INSTANCE_INFO, 1, *(info.get(name, "") for name in (*facts, "process_id", "master_replid")))
+    software = info.get("server_name", "redis")
+    version = info.get(f"{software}_version") or info.get("redis_version", "")
+    part.add(m.SERVER_INFO, 1, software, version, info.get("availability_zone", ""))
     uptime, server_time = number(info.get("uptime_in_seconds")), number(info.get("server_time_usec"))
     if uptime is not None:
         part.add(m.START_TIME, (answers.read_at if server_time is None else server_time / 1e6) // 1 - uptime)

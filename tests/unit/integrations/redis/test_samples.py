@@ -28,6 +28,7 @@ def test_what_was_not_said_is_absent() -> None:
     shown = set(part_of({}).rows)
     assert shown == {
         m.INSTANCE_INFO,
+        m.SERVER_INFO,
         info_metrics.CLUSTER_ENABLED,
         info_metrics.UPTIME,
         m.START_TIME,
