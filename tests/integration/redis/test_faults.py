@@ -129,6 +129,25 @@ def test_a_killed_master_is_seen_through_the_whole_failover(start: Start) -> Non
     run(check)
 
 
+def test_a_master_without_slots_that_dies_is_no_failed_master(start: Start) -> None:
+    cluster: RedisCluster = start(RedisCluster(masters=3, replicas=0))
+    spare: RedisCluster = start(RedisCluster(masters=1, replicas=0))
+    (node,) = spare.nodes
+    spare.cli(node, "CLUSTER", "FLUSHSLOTS")
+    cluster.cli(cluster.nodes[0], "CLUSTER", "MEET", "127.0.0.1", str(node.port))
+
+    async def check() -> None:
+        async with reading(cluster.seeds[:1]) as reader:
+            name = "stackledger_redis_node_failed"
+            await reader.until(lambda s: (node.address, "idle") in of_cluster(s, name) and s.complete)
+            spare.kill(node)
+            dead = await reader.until(lambda s: of_cluster(s, name)[node.address, "idle"])
+            assert sum(value for (_, role), value in of_cluster(dead, name).items() if role == "master") == 0
+            assert of_cluster(dead, "stackledger_redis_slots_uncovered") == {(): 0}
+
+    run(check)
+
+
 def promote(cluster: RedisCluster, node: RedisNode) -> None:
     """Ask until it happens: masters vote for one failover of a shard in twice the node timeout."""
     while cluster.role(node) != "master":
@@ -146,6 +165,11 @@ def test_a_failover_by_hand_is_counted_once_each_way(start: Start) -> None:
             await reader.sweep()
             for count, node in ((1, replica), (2, master)):
                 await asyncio.to_thread(cluster.wait_ok)
+                await reader.until(
+                    lambda s, follower=node: (
+                        (follower.address, "slave") in of_cluster(s, "stackledger_redis_node_failed")
+                    )
+                )
                 await asyncio.to_thread(promote, cluster, node)
                 seen = await reader.until(
                     lambda s, n=count: of_cluster(s, "stackledger_redis_failovers_total")[()] == n

@@ -123,7 +123,8 @@ MASTER_DOWN = AlertRule(
     name="RedisMasterDown",
     # The nodes' own agreement, which takes a majority of masters and cluster-node-timeout: no lost scrape can feign it.
     # A master that stays away keeps its role and its flag for good, long after its replica serves: so only one that was
-    # well within the last minutes. Slots that are still not served have a page of their own.
+    # well within the last minutes. Slots that are still not served have a page of their own. A master without slots has
+    # the role `idle`: nobody misses it.
     condition=equals(_MASTER_FAILED.max(Cluster, m.Node), 1).where(
         equals(_MASTER_FAILED.min_over("10m").min(Cluster, m.Node), 0)
     ),
@@ -164,8 +165,9 @@ MASTER_DOWN = AlertRule(
             (Silent("1m"), Silent("9m")),
         ),
         RuleTest(
-            "a replica is killed; and we cannot read a master that the others can",
+            "a replica is killed, a master without slots too; and we cannot read a master that the others can",
             {
+                'stackledger_redis_node_failed{cluster="cache",node="10.0.0.7:6379",role="idle"}': "0 1x9",
                 'stackledger_redis_node_failed{cluster="cache",node="10.0.0.4:6379",role="slave"}': "0 1x9",
                 'stackledger_redis_node_failed{cluster="cache",node="10.0.0.1:6379",role="master"}': "0x10",
                 f"redis_up{{{_A}}}": "1 0x9",

@@ -87,7 +87,7 @@ class Limit(Label):
 
 
 class Role(Label):
-    """Role by CLUSTER NODES or INFO: a failed node keeps the role it had."""
+    """Role by CLUSTER NODES or INFO. A failed node keeps the role it had; a master without slots is `idle`."""
 
 
 class RedisVersion(Label):

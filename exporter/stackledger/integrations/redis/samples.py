@@ -235,7 +235,7 @@ def cluster_part(seen: Topology, state: RedisState, masters: Mapping[str, Answer
     part.add(m.FAILOVERS, state.failovers)
     part.add(m.LAST_FAILOVER, state.last_failover)
     for member in seen.members:
-        role = "master" if member.master else "slave"
+        role = topology.role_of(member, state)
         part.add(m.NODE_FAILED, float(member.id in seen.failed), member.address, role)
         part.add(m.NODE_SUSPECTED, seen.suspecting[member.id], member.address)
     for shard in seen.shards:

@@ -12,12 +12,16 @@ from stackledger.collect.integration import State
 
 
 class Remembered(msgspec.Struct):
-    """One node as last seen: where it is and is dialled, whom it followed (empty: nobody), how many slots it served."""
+    """One node as last seen: where it is and is dialled, whom it followed (empty: nobody), how many slots it served.
+
+    `serves` tells whether it had slots when it was last well: a failed master has lost them to its replica.
+    """
 
     address: str
     dial: str
     primary: str = ""
     slots: int = 0
+    serves: bool = False
 
 
 class SlowCommand(msgspec.Struct):
