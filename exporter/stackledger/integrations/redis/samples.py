@@ -11,7 +11,7 @@ from typing import Any
 
 from stackledger.catalogue import Metric
 from stackledger.collect.snapshot import Part
-from stackledger.integrations.redis import info_metrics, topology
+from stackledger.integrations.redis import info_metrics, labels, topology
 from stackledger.integrations.redis import metrics as m
 from stackledger.integrations.redis.answers import Answers, mode_of, number, pairs_of, words_of
 from stackledger.integrations.redis.sentinel.samples import add_sentinel
@@ -139,7 +139,7 @@ def _add_capped(part: Part, metric: Metric[Any], values: Mapping[str, float], sh
         if name in shown:
             part.add(metric, value, name)
     if rest:
-        part.add(metric, sum(rest), m.OTHER)
+        part.add(metric, sum(rest), labels.OTHER)
 
 
 def _add_errors(part: Part, info: Mapping[str, str], caps: Caps) -> None:
@@ -152,7 +152,7 @@ def _add_refusals(part: Part, info: Mapping[str, str]) -> None:
     processed = number(info.get("total_commands_processed"))
     if processed is None or "total_error_replies" not in info:
         return
-    refused = {code: pairs_of(info.get(f"errorstat_{code}", "")).get("count", 0.0) for code in m.REFUSALS}
+    refused = {code: pairs_of(info.get(f"errorstat_{code}", "")).get("count", 0.0) for code in labels.REFUSALS}
     for code, count in refused.items():
         part.add(m.COMMANDS_REFUSED, count, code)
     part.add(m.COMMANDS_RECEIVED, processed + sum(refused.values()))
@@ -176,9 +176,9 @@ def _databases(info: Mapping[str, str]) -> dict[str, dict[str, float]]:
 
 def _add_replication(part: Part, info: Mapping[str, str]) -> None:
     for replica in (words_of(value) for name, value in info.items() if _REPLICA.match(name)):
-        labels = tuple(replica.get(name, "") for name in ("ip", "port", "state"))
-        part.add(m.REPLICA_OFFSET, number(replica.get("offset")), *labels)
-        part.add(m.REPLICA_LAG, number(replica.get("lag")), *labels)
+        place = tuple(replica.get(name, "") for name in ("ip", "port", "state"))
+        part.add(m.REPLICA_OFFSET, number(replica.get("offset")), *place)
+        part.add(m.REPLICA_LAG, number(replica.get("lag")), *place)
     if info.get("role") != "slave":
         return
     master = (info.get("master_host", ""), info.get("master_port", ""))
@@ -229,7 +229,7 @@ def cluster_part(seen: Topology, state: RedisState, masters: Mapping[str, Answer
     for slots in seen.uncovered[:_RANGES]:
         part.add(m.UNCOVERED_RANGE, topology.count_slots([slots]), topology.range_label(slots))
     if seen.uncovered[_RANGES:]:
-        part.add(m.UNCOVERED_RANGE, topology.count_slots(seen.uncovered[_RANGES:]), m.OTHER)
+        part.add(m.UNCOVERED_RANGE, topology.count_slots(seen.uncovered[_RANGES:]), labels.OTHER)
     part.add(m.VIEWS, seen.views)
     part.add(m.EPOCH_CONFLICTS, seen.epoch_conflicts)
     part.add(m.FAILOVERS, state.failovers)

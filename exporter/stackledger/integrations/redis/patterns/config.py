@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, field_validator
 
 from stackledger.clients.settings import Settings
-from stackledger.integrations.redis.metrics import OTHER
+from stackledger.integrations.redis.labels import OTHER
 
 MOST_PATTERNS = 64
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from stackledger.integrations.redis.metrics import OTHER
+from stackledger.integrations.redis.labels import OTHER
 
 
 def translated(pattern: str) -> bytes:

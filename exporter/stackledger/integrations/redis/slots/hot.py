@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from stackledger.integrations.redis.metrics import OTHER
+from stackledger.integrations.redis.labels import OTHER
 from stackledger.integrations.redis.slots.answers import SlotStats
 
 
