@@ -246,7 +246,9 @@ def test_rights(start: Start, tmp_path: Path, rules: str, error: str | None) -> 
     run(check)
 
 
-def test_servers_outside_a_cluster_with_several_databases(start: Start) -> None:
+def test_servers_outside_a_cluster_with_several_databases(
+    start: Start, record_coverage: Callable[[str, str, str], None]
+) -> None:
     servers: RedisStandalone = start(RedisStandalone(replicas=1))
     for database, count in (("0", 5), ("3", 7)):
         for index in range(count):
@@ -257,6 +259,16 @@ def test_servers_outside_a_cluster_with_several_databases(start: Start) -> None:
         async with reading(seeds, key_patterns={"patterns": PATTERNS, "interval_seconds": 10}) as reader:
             done = await reader.until(passes)
             assert counted(done)["sessions"] == 12, "each key once, though two servers have it"
+            by_database = value_of(done.parts["cluster"], "redis_keys_count")
+            assert {key: count for key, count in by_database.items() if count} == {
+                ("db0", "session:*"): 5,
+                ("db3", "session:*"): 7,
+            }
+            seconds = one(done.parts["cluster"], "stackledger_redis_key_scan_last_pass_duration_seconds")
+            in_ms = one(done.parts["cluster"], "redis_last_key_groups_scrape_duration_milliseconds")
+            assert in_ms == pytest.approx(seconds * 1e3)
+            for name in ("redis_keys_count", "redis_last_key_groups_scrape_duration_milliseconds"):
+                record_coverage("redis_exporter", name, "asserted")
             assert shown(done, "stackledger_redis_key_pattern_sampled_keys")["sessions"] == 12
             assert calls(servers, servers.node, "scan") == 0  # type: ignore[arg-type]
 

@@ -54,11 +54,12 @@ class WatchedMaster(msgspec.Struct):
 
 
 class PatternCount(msgspec.Struct):
-    """Keys of one pattern: how many, the estimate of their memory, and how many sizes it rests on."""
+    """Keys of one pattern: how many, the estimate of their memory, how many sizes it rests on; keys by database."""
 
     keys: int = 0
     memory: float = 0.0
     sampled: int = 0
+    databases: dict[int, int] = msgspec.field(default_factory=dict)
 
 
 class KeyCounts(msgspec.Struct):

@@ -158,6 +158,7 @@ def test_servers_outside_a_cluster_are_one_shard_for_each_history() -> None:
 
 
 def test_counts_of_shards_add_up() -> None:
-    one = {"a": PatternCount(3, 30.0, 3), "other": PatternCount()}
-    two = {"a": PatternCount(4, 80.0, 2), "other": PatternCount(1, 9.0, 1)}
-    assert summed({"1": one, "2": two}) == {"a": PatternCount(7, 110.0, 5), "other": PatternCount(1, 9.0, 1)}
+    one = {"a": PatternCount(3, 30.0, 3, {0: 3}), "other": PatternCount()}
+    two = {"a": PatternCount(4, 80.0, 2, {0: 1, 3: 3}), "other": PatternCount(1, 9.0, 1)}
+    total = summed({"1": one, "2": two})
+    assert total == {"a": PatternCount(7, 110.0, 5, {0: 4, 3: 3}), "other": PatternCount(1, 9.0, 1)}

@@ -1,5 +1,9 @@
 """Families about keys by pattern, and about the pass that counts them. All are absent without `key_patterns`.
 
+Two are redis_exporter's names. There a pattern counts all that matches it, in the one node that was asked; here each
+key once, for the first pattern that it matches, in all shards. What it shows of single keys is left out:
+`redis_key_size`, `redis_key_memory_usage_bytes` and `redis_key_value_as_string` put users' keys and values on a page.
+
 A key that the server moves while it grows or shrinks its table may be met twice by SCAN: a count can be slightly high
 while a database changes fast, never low for keys that exist throughout.
 """
@@ -7,6 +11,8 @@ while a database changes fast, never low for keys that exist throughout.
 from __future__ import annotations
 
 from stackledger.catalogue import HOLD, Kind, Label, Metric
+from stackledger.integrations.redis.info_metrics import EXPORTER, MILLISECONDS
+from stackledger.integrations.redis.labels import Db
 from stackledger.integrations.redis.patterns.config import MOST_PATTERNS
 from stackledger.units import BYTES, COUNT, RATIO, SECONDS, STATE, TIMESTAMP
 
@@ -16,6 +22,10 @@ _SET = "`key_patterns` in the target's settings"
 
 class Pattern(Label):
     """Name of a pattern in the configuration; `other` for the keys that match none."""
+
+
+class Key(Label):
+    """The pattern itself, as the configuration spells it."""
 
 
 KEYS = Metric(
@@ -50,6 +60,28 @@ SAMPLED = Metric(
     budget=MOST_PATTERNS + 1,
     node=False,
     missing=HOLD,
+    conditional=_CONDITION,
+)
+KEYS_COUNT = Metric(
+    "redis_keys_count",
+    Kind.GAUGE,
+    COUNT,
+    "Keys by pattern and database in the last finished pass, each key for the first pattern that it matches (SCAN).",
+    labels=(Db, Key),
+    budget=16 * MOST_PATTERNS,
+    node=False,
+    missing=HOLD,
+    compat=EXPORTER,
+    conditional=_CONDITION,
+)
+LAST_DURATION_MS = Metric(
+    "redis_last_key_groups_scrape_duration_milliseconds",
+    Kind.GAUGE,
+    MILLISECONDS,
+    "Time that the last finished pass took; it is paced, so it tells of the budget, not of the servers (SCAN).",
+    node=False,
+    missing=HOLD,
+    compat=EXPORTER,
     conditional=_CONDITION,
 )
 LAST_PASS = Metric(

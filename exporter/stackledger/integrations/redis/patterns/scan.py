@@ -78,12 +78,15 @@ class KeyScan:
         counts, now = self._counts, self._clock.now()
         for name, count in counts.patterns.items():
             part.add(m.KEYS, count.keys, name)
+            if name in self._asked.patterns:
+                _add_databases(part, self._asked.patterns[name], count)
             part.add(m.SAMPLED, count.sampled, name)
             if count.sampled or not count.keys:
                 part.add(m.MEMORY, count.memory, name)
         if counts.ended is not None:
             part.add(m.LAST_PASS, counts.ended)
             part.add(m.LAST_DURATION, counts.seconds)
+            part.add(m.LAST_DURATION_MS, counts.seconds * 1e3)
         since = self._began if counts.ended is None else counts.ended
         part.add(m.OVERDUE, max(now - since, 0.0) / self._asked.interval_seconds)
         part.add(m.PASSES, counts.passes)
@@ -201,3 +204,8 @@ class KeyScan:
     def _nodes(self, key: str) -> tuple[object, ...]:
         shard = self._map.shards.get(key)
         return () if shard is None else shard.nodes
+
+
+def _add_databases(part: Part, pattern: str, count: PatternCount) -> None:
+    for database, keys in {0: 0, **count.databases}.items():
+        part.add(m.KEYS_COUNT, keys, f"db{database}", pattern)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,9 +34,10 @@ class NodeLeftError(TargetError):
 
 @dataclass(slots=True)
 class Picked:
-    """Keys of one pattern: how many were met, and a random choice of them as (database, key)."""
+    """Keys of one pattern: how many were met, by database too, and a random choice of them as (database, key)."""
 
     keys: int = 0
+    databases: Counter[int] = field(default_factory=Counter)
     chosen: list[tuple[int, bytes]] = field(default_factory=list)
 
 
@@ -116,6 +118,7 @@ class Walk:
     def _pick(self, picked: Picked, database: int, key: bytes) -> None:
         """Every key of a pattern has the same chance to be in the sample, however the server orders them."""
         picked.keys += 1
+        picked.databases[database] += 1
         if len(picked.chosen) < self._asked.samples:
             picked.chosen.append((database, key))
         elif (place := int(self._clock.random() * picked.keys)) < self._asked.samples:
@@ -131,7 +134,7 @@ class Walk:
             for start in range(0, len(keys), _SIZES_AT_ONCE):
                 sizes += await self._sizes(keys[start : start + _SIZES_AT_ONCE])
         mean = sum(sizes) / len(sizes) if sizes else 0.0
-        return PatternCount(picked.keys, mean * picked.keys, len(sizes))
+        return PatternCount(picked.keys, mean * picked.keys, len(sizes), dict(picked.databases))
 
     async def _sizes(self, keys: list[bytes]) -> list[int]:
         """Sizes of those that still exist; none after a refusal, which would be repeated for each."""
@@ -168,4 +171,6 @@ def summed(shards: Mapping[str, dict[str, PatternCount]]) -> dict[str, PatternCo
             sum_.keys += count.keys
             sum_.memory += count.memory
             sum_.sampled += count.sampled
+            for database, keys in count.databases.items():
+                sum_.databases[database] = sum_.databases.get(database, 0) + keys
     return total
