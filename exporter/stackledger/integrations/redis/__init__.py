@@ -11,6 +11,7 @@ from stackledger.catalogue import metrics_of
 from stackledger.collect.integration import Integration, Opening, Source
 from stackledger.integrations.redis import info_metrics, metrics
 from stackledger.integrations.redis.config import RedisTarget
+from stackledger.integrations.redis.left_out import LEFT_OUT
 from stackledger.integrations.redis.patterns import metrics as pattern_metrics
 from stackledger.integrations.redis.sentinel import metrics as sentinel_metrics
 from stackledger.integrations.redis.slots import metrics as slot_metrics
@@ -61,4 +62,5 @@ REDIS: Integration[RedisTarget, RedisState] = Integration(
     dashboards=_dashboards,
     alerts=_alerts,
     slos=_slos,
+    left_out=LEFT_OUT,
 )
