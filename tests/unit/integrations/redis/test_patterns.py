@@ -37,6 +37,11 @@ GLOBS = [
     ("a\\*b", "axb", False),
     ("a.b", "axb", False),
     ("a**b", "ab", True),
+    ("a*b*c", "a-b-b-c", True),
+    ("a*b*c", "a-c-b", False),
+    ("*a*b", "abab", True),
+    ("*", "", True),
+    ("*?", "", False),
     ("end\\", "end\\", True),
     ("\u00e4:*", "\u00e4:1", True),
 ]
@@ -45,6 +50,11 @@ GLOBS = [
 @pytest.mark.parametrize(("pattern", "key", "matches"), GLOBS)
 def test_globs_match_as_the_server_says(*, pattern: str, key: str, matches: bool) -> None:
     assert (Sorter({"p": pattern}).name(key.encode()) == "p") is matches
+
+
+def test_a_pattern_with_many_stars_is_not_slow() -> None:
+    sorter = Sorter({"p": "*a" * 40 + "*b"})
+    assert sorter.name(b"a" * 20_000) == "other"
 
 
 def test_a_key_belongs_to_the_first_pattern_that_it_matches() -> None:

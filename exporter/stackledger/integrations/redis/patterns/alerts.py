@@ -17,8 +17,8 @@ KEY_SCAN_OVERDUE = AlertRule(
     severity=Severity.TICKET,
     summary="Redis {{ $labels.cluster }}: keys were last counted by pattern {{ $value | humanize }} intervals ago",
     description="No user is hurt; the panels on keys by pattern show old numbers. A shard cannot be scanned (a missing"
-    " right, no healthy node), begins anew all the time, or the budget is too small for so many keys. `stackledger"
-    " doctor` names the reason.",
+    " right, no healthy node), begins anew all the time, or the budget is too small for so many keys. The service's"
+    " log names the reason.",
     panel=panels.PASSES,
     tests=(
         RuleTest(

@@ -9,24 +9,35 @@ from stackledger.integrations.redis.labels import OTHER
 
 
 def translated(pattern: str) -> bytes:
-    """The pattern as a regular expression of bytes, by the rules of KEYS and SCAN MATCH."""
-    raw = pattern.encode()
-    found, at = bytearray(), 0
+    """The pattern as a regular expression of bytes for `fullmatch`, by the rules of KEYS and SCAN MATCH.
+
+    Between two stars the first place that fits will do, so no place is tried again: a pattern with many stars costs no
+    more than one with one.
+    """
+    first, *others = _between_stars(pattern.encode())
+    if not others:
+        return first
+    *middle, last = others
+    return first + b"".join(b"(?>.*?" + part + b")" for part in middle if part) + b".*" + last
+
+
+def _between_stars(raw: bytes) -> list[bytes]:
+    """The parts of the pattern between its stars, as regular expressions."""
+    parts, at = [b""], 0
     while at < len(raw):
         byte, at = raw[at : at + 1], at + 1
         if byte == b"*":
-            if not found.endswith(b".*"):
-                found += b".*"
+            parts.append(b"")
         elif byte == b"?":
-            found += b"."
+            parts[-1] += b"."
         elif byte == b"[":
             group, at = _group(raw, at)
-            found += group
+            parts[-1] += group
         else:
             if byte == b"\\" and at < len(raw):
                 byte, at = raw[at : at + 1], at + 1
-            found += re.escape(byte)
-    return bytes(found)
+            parts[-1] += re.escape(byte)
+    return parts
 
 
 def _group(raw: bytes, at: int) -> tuple[bytes, int]:

@@ -124,7 +124,7 @@ FAILING = Metric(
     "stackledger_redis_key_scan_failing",
     Kind.GAUGE,
     STATE,
-    "1 while some shard cannot be scanned, its reason in the log and in `stackledger doctor` (SCAN).",
+    "1 while some shard cannot be scanned; the service's log says why (SCAN).",
     node=False,
     missing=HOLD,
     conditional=_SET,

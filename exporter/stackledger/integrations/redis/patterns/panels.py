@@ -47,7 +47,7 @@ PASSES = Panel(
     title="Age of the counts, in intervals of passes",
     queries=(Query(select(m.OVERDUE, _C), "{{cluster}}"),),
     description="Rises to 1, or as far above it as a pass takes, and falls to 0 with each finished pass. What goes on"
-    " rising is not counted any more: see Progress, and `stackledger doctor` for the reason.",
+    " rising is not counted any more: see Progress, and the service's log for the reason.",
     minimum=0,
 )
 PROGRESS = Panel(

@@ -72,6 +72,8 @@ class KeyScan:
         if task is not None:
             task.cancel()
             await asyncio.wait({task})
+            if not task.cancelled():
+                task.exception()  # a defect at the very end, which nobody waits for
 
     def add_to(self, part: Part) -> None:
         """The samples of the last finished pass, and how the present one goes."""
