@@ -182,6 +182,24 @@ def test_a_failover_by_hand_is_counted_once_each_way(start: Start) -> None:
     run(check)
 
 
+def test_a_forced_failover_of_a_dead_master_is_counted_once(start: Start) -> None:
+    cluster: RedisCluster = start(RedisCluster(node_timeout_ms=60_000))  # nothing happens by itself
+    master, (replica,) = cluster.nodes[0], cluster.replicas_of(0)
+
+    async def check() -> None:
+        async with reading(cluster.seeds[1:2]) as reader:
+            await reader.sweep()
+            cluster.kill(master)
+            cluster.cli(replica, "CLUSTER", "FAILOVER", "TAKEOVER")
+            seen = await reader.until(lambda s: of_cluster(s, "stackledger_redis_failovers_total")[()])
+            settled = await reader.until(lambda s: of_cluster(s, "stackledger_redis_slot_views")[()] == 1)
+            assert set(seen.failed) == {master.address}
+            assert of_cluster(settled, "stackledger_redis_failovers_total") == {(): 1}
+            assert of_cluster(settled, "stackledger_redis_slots_uncovered") == {(): 0}
+
+    run(check)
+
+
 def test_a_slot_on_its_way_is_seen_on_both_sides(start: Start) -> None:
     cluster: RedisCluster = start(RedisCluster(masters=3, replicas=0))
     giver, taker = cluster.nodes[:2]

@@ -21,6 +21,7 @@ from stackledger.collect.snapshot import Part, Snapshot
 from stackledger.errors import TargetError
 from stackledger.integrations.redis import REDIS
 from stackledger.model import Severity
+from tests.integration.redis.filling import fill
 from tests.integration.redis.reading import Reader, reading, run, value_of
 
 pytestmark = [pytest.mark.real("redis"), pytest.mark.real("promtool")]
@@ -148,6 +149,21 @@ def test_a_master_dies_and_is_replaced(start: Start, tmp_path: Path) -> None:
             assert fired & PAGES == {"RedisMasterDown"}
             assert {"RedisNodeDown", "RedisShardWithoutReplica"} <= fired
             assert not fires(tmp_path, shown(before), shown(after), at="16m") & PAGES
+
+    run(check)
+
+
+def test_a_master_restarts_without_its_data(start: Start, tmp_path: Path) -> None:
+    cluster: RedisCluster = start(RedisCluster(node_timeout_ms=60_000))  # slower than the restart
+    fill(cluster, [(b"k%d" % index, b"x") for index in range(6_000)])
+
+    async def check() -> None:
+        async with reading(cluster.seeds) as reader:
+            before = await reader.sweep()
+            await asyncio.to_thread(cluster.restart, cluster.nodes[0])
+            keys = "stackledger_redis_shard_keys"
+            after = await reader.until(lambda s: value_of(s.parts["cluster"], keys).get(("0-5460",)) == 0)
+            assert "RedisShardEmptied" in fires(tmp_path, shown(before), shown(after))
 
     run(check)
 
