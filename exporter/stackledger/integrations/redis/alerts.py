@@ -67,8 +67,9 @@ DOWN = AlertRule(
     hold="30s",
     severity=Severity.PAGE,
     summary="Redis {{ $labels.cluster }}: no node can be read",
-    description="Every node refuses, hangs or rejects our credentials. Either Redis is down as a whole, or the path"
-    " from the service to it is. Try PING with redis-cli from the service's host and from an application's.",
+    description="Every node refuses, hangs or rejects our credentials. Ask an application first: if it works, only the"
+    " path from the service or its password is at fault, and `stackledger doctor` says which. If not, Redis is down as"
+    " a whole: try PING with redis-cli on a node's host, and start what is not running.",
     panel=d.NODE_UP,
     inhibits=("RedisNodeDown", "RedisMasterDown", "RedisClusterSlotsUncovered", "RedisShardWithoutReplica"),
     tests=(
@@ -87,8 +88,9 @@ SLOTS_UNCOVERED = AlertRule(
     severity=Severity.PAGE,
     summary="Redis {{ $labels.cluster }}: {{ $value }} of 16384 slots are served by nobody",
     description="Keys in these slots can be neither read nor written, and by default the whole cluster refuses"
-    " commands. The master of a shard failed and no replica took over. Start a node of that shard, or promote its"
-    " replica with CLUSTER FAILOVER FORCE.",
+    " commands. The master of a shard failed and no replica took over. Start a node of that shard; or, on its replica,"
+    " CLUSTER FAILOVER FORCE, and TAKEOVER where most masters are gone. What the master had not passed on is lost"
+    " then.",
     panel=d.UNCOVERED,
     inhibits=("RedisClusterStateFail", "RedisMasterDown", "RedisNodeDown", "RedisShardWithoutReplica"),
     tests=(
@@ -111,7 +113,8 @@ CLUSTER_STATE_FAIL = AlertRule(
     severity=Severity.PAGE,
     summary="Redis {{ $labels.cluster }}: every node says that the cluster is down",
     description="All nodes that answer refuse commands with CLUSTERDOWN: slots are not served, or most masters cannot"
-    " be reached. CLUSTER INFO and CLUSTER NODES on any node show which.",
+    " be reached. CLUSTER NODES on any node shows which nodes have failed: start those, masters first; it ends by"
+    " itself when a majority of masters is back and every slot has an owner.",
     panel=d.STATE,
     inhibits=("RedisMasterDown", "RedisNodeDown", "RedisShardWithoutReplica"),
     tests=(
@@ -140,8 +143,9 @@ MASTER_DOWN = AlertRule(
     severity=Severity.PAGE,
     summary="Redis {{ $labels.cluster }}: master {{ $labels.node }} has failed",
     description="The masters agree that this one is gone. Its slots were not served until its replica took over, if it"
-    " did; what it had not replicated is lost. See whether slots are uncovered, then bring the node back: its shard has"
-    " a replica less. Ends ten minutes after the failure; tickets speak of what is left to do.",
+    " did; what it had not replicated is lost. If no slots are uncovered now, users are served again and what is left"
+    " is to bring the node back: until then its shard has a replica less. Ends ten minutes after the failure; tickets"
+    " speak of what is left to do.",
     panel=d.NODE_FAILED,
     inhibits=("RedisNodeDown", "RedisReplicationBroken", "RedisSplitView"),
     tests=(
@@ -190,9 +194,10 @@ COMMANDS_REFUSED = AlertRule(
     hold="1m",
     severity=Severity.PAGE,
     summary="Redis {{ $labels.cluster }} refuses {{ $value | humanize }} commands/s: {{ $labels.reason }}",
-    description="Servers answer that they cannot serve. OOM: the memory limit is reached and nothing may be evicted."
-    " MISCONF: snapshots fail, mostly for a full disk. CLUSTERDOWN, MASTERDOWN: slots or masters are gone. LOADING:"
-    " just started. BUSY: a script runs too long. NOREPLICAS: fewer replicas than min-replicas-to-write.",
+    description="Servers answer that they cannot serve. OOM: the memory limit is reached and nothing may be evicted;"
+    " raise maxmemory for the moment, or delete. MISCONF: snapshots fail, mostly for a full disk; make room."
+    " CLUSTERDOWN, MASTERDOWN: slots or masters are gone, see their own pages. LOADING: just started, wait. BUSY: a"
+    " script runs too long; SCRIPT KILL. NOREPLICAS: fewer replicas than min-replicas-to-write; start them.",
     panel=d.REFUSALS,
     tests=(
         RuleTest(
@@ -217,7 +222,7 @@ REJECTED_CONNECTIONS = AlertRule(
     severity=Severity.PAGE,
     summary="Redis {{ $labels.cluster }}: {{ $labels.instance }} refuses connections at its limit of clients",
     description="The node has as many clients as maxclients allows and turns others away. Find the application that"
-    " opens most connections (CLIENT LIST), stop the leak, or raise maxclients for the moment.",
+    " opens most connections (CLIENT LIST) and stop the leak; CONFIG SET maxclients gives room for the moment.",
     panel=d.REJECTED,
     tests=(
         RuleTest(
@@ -305,7 +310,8 @@ CLIENTS_NEAR_LIMIT = AlertRule(
     condition=above(select(i.CONNECTED_CLIENTS) / select(i.MAX_CLIENTS), 0.85),
     hold="5m",
     severity=Severity.TICKET,
-    summary="Redis {{ $labels.cluster }}: {{ $labels.instance }} has {{ $value | humanizePercentage }} of its clients",
+    summary="Redis {{ $labels.cluster }}: {{ $labels.instance }} has {{ $value | humanizePercentage }} of the clients"
+    " that it accepts",
     description="At 100 % new connections are refused. CLIENT LIST shows who holds them; a pool that is too large, or"
     " connections that are never closed, are the usual reasons.",
     panel=d.CLIENT_SHARE,

@@ -30,7 +30,7 @@ MEMORY_UNEVEN = AlertRule(
     severity=Severity.TICKET,
     summary="Redis {{ $labels.cluster }}: one shard holds {{ $value | humanize }} times the memory of the mean",
     description="The cluster is full when this shard is. Usually a few big keys, or a hash tag that puts many keys into"
-    " one slot: the row Balance of shards and slots shows which shard, redis-cli --bigkeys on its master which keys."
+    " one slot: the row Balance of shards and slots shows which shard, redis-cli --bigkeys on its replica which keys."
     " Silent below 1 GB.",
     panel=panels.MEMORY_SKEW,
     tests=(
