@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from stackledger.collect.integration import Opening
 from stackledger.collect.snapshot import Part, Snapshot
-from stackledger.errors import AuthError, TargetError
+from stackledger.errors import AuthError, ReadTimeoutError, TargetError
 from stackledger.integrations.redis import roster, samples, slow_log, topology
 from stackledger.integrations.redis.answers import Answers
 from stackledger.integrations.redis.config import Access, RedisTarget
@@ -45,6 +45,8 @@ class RedisSource:
         self._nodes: dict[str, Dialogue] = {}
         self._parallel = asyncio.Semaphore(_PARALLEL)
         self._cluster_shown = False
+        self._looked = asyncio.Event()
+        self._blind: TargetError | None = None
         self._sweeps = 0
         self._hot_slots = HotSlots(opening.settings.hot_slots)
         self._masters: dict[str, tuple[str, str]] = {}
@@ -53,18 +55,32 @@ class RedisSource:
     async def sweep(self, lane: str) -> Snapshot:
         """Read every node. Raises TargetError when none could be read."""
         if lane == "slow":
-            return await slots_snapshot(
-                self._hot_slots, self._masters, self._settings, clock=self._clock, timeout_seconds=self._node_timeout
-            )
+            return await self._sweep_slots()
         sweep = Sweep()
         await self._wave(sweep, roster.remembered(self._state) or self._settings.seeds)
         if sweep.read:
             await self._wave(sweep, self._roster(sweep).left)
         if not any(answer.members or answer.sentinel for answer in sweep.read.values()):  # nobody who knows the others
             await self._wave(sweep, self._settings.seeds)
-        if not sweep.read:
+        snapshot = await self._snapshot(sweep) if sweep.read else None
+        self._blind = _worst(sweep.failed) if snapshot is None else None
+        self._looked.set()
+        if snapshot is None:
             raise _worst(sweep.failed)
-        return await self._snapshot(sweep)
+        return snapshot
+
+    async def _sweep_slots(self) -> Snapshot:
+        """The slow lane rests on what the fast one has found: it waits for its first, and is blind when that is."""
+        try:
+            async with self._clock.timeout(self._node_timeout):
+                await self._looked.wait()
+        except TimeoutError as error:
+            raise ReadTimeoutError("no sweep of the fast lane has ended yet, so no master is known") from error
+        if self._blind is not None:
+            raise type(self._blind)(str(self._blind))
+        return await slots_snapshot(
+            self._hot_slots, self._masters, self._settings, clock=self._clock, timeout_seconds=self._node_timeout
+        )
 
     async def close(self) -> None:
         """End counting keys and drop every connection."""
