@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,7 +36,7 @@ class Picked:
     """Keys of one pattern: how many were met, by database too, and a random choice of them as (database, key)."""
 
     keys: int = 0
-    databases: Counter[int] = field(default_factory=Counter)
+    databases: dict[int, int] = field(default_factory=dict)
     chosen: list[tuple[int, bytes]] = field(default_factory=list)
 
 
@@ -93,6 +92,7 @@ class Walk:
             await self._ask(("SELECT", str(database)))
 
     async def _scan(self, database: int) -> None:
+        before = {name: picked.keys for name, picked in self._found.items()}
         cursor = _END
         while True:
             if not self._still():
@@ -102,27 +102,31 @@ class Walk:
             (reply,) = await self._ask(("SCAN", cursor, "COUNT", str(self._asked.keys_per_scan)))
             cursor = self._counted(reply, database)
             if cursor == _END:
-                return
+                break
+        for name, picked in self._found.items():
+            picked.databases[database] = picked.keys - before[name]
 
     def _counted(self, reply: Any, database: int) -> bytes:
         """Count the keys of one answer; the next cursor."""
         match reply:
             case [bytes(cursor), list(keys)] if cursor.isdigit():
-                for key in keys:
-                    self._pick(self._found[self._sorter.name(key)], database, key)
+                self._pick(keys, database)
                 self.seen += len(keys)
                 return cursor
             case _:
                 raise ProtocolError(f"Redis {self._connection.address} answers SCAN with something else")
 
-    def _pick(self, picked: Picked, database: int, key: bytes) -> None:
+    def _pick(self, keys: list[bytes], database: int) -> None:
         """Every key of a pattern has the same chance to be in the sample, however the server orders them."""
-        picked.keys += 1
-        picked.databases[database] += 1
-        if len(picked.chosen) < self._asked.samples:
-            picked.chosen.append((database, key))
-        elif (place := int(self._clock.random() * picked.keys)) < self._asked.samples:
-            picked.chosen[place] = (database, key)
+        found, name_of = self._found, self._sorter.name
+        chance, most = self._clock.random, self._asked.samples
+        for key in keys:  # runs for each key that there is: no call that can be spared
+            picked = found[name_of(key)]
+            picked.keys += 1
+            if picked.keys <= most:
+                picked.chosen.append((database, key))
+            elif (place := int(chance() * picked.keys)) < most:
+                picked.chosen[place] = (database, key)
 
     async def _measured(self, picked: Picked, databases: tuple[int, ...]) -> PatternCount:
         sizes: list[int] = []
@@ -134,7 +138,7 @@ class Walk:
             for start in range(0, len(keys), _SIZES_AT_ONCE):
                 sizes += await self._sizes(keys[start : start + _SIZES_AT_ONCE])
         mean = sum(sizes) / len(sizes) if sizes else 0.0
-        return PatternCount(picked.keys, mean * picked.keys, len(sizes), dict(picked.databases))
+        return PatternCount(picked.keys, mean * picked.keys, len(sizes), picked.databases)
 
     async def _sizes(self, keys: list[bytes]) -> list[int]:
         """Sizes of those that still exist; none after a refusal, which would be repeated for each."""
