@@ -77,16 +77,16 @@ SLOT_KEYS = Panel(
 )
 SLOT_CPU = Panel(
     key="slot-cpu",
-    title="CPU time of the busiest slots",
-    queries=(Query(select(m.CPU, _C).rate(_LONG).top(12), "slot {{slot}}"),),
-    description="Share of one core. A single slot that takes most of its shard is a hot key or hash tag: spread it, or"
-    " read it from replicas. `other` sums the rest. RedisShardLoadUneven tells when it matters.",
+    title="CPU time of the busiest slots, in 15 minutes",
+    queries=(Query(select(m.CPU, _C).increase(_LONG).top(12), "slot {{slot}}"),),
+    description="15 minutes are a whole core. A single slot that takes most of its shard is a hot key or hash tag:"
+    " spread it, or read it from replicas. `other` sums the rest. RedisShardLoadUneven tells when it matters.",
     minimum=0,
 )
 SLOT_NETWORK = Panel(
     key="slot-network",
-    title="Network of the busiest slots",
-    queries=(Query(select(m.NETWORK, _C).rate(_LONG).top(12), "slot {{slot}} {{direction}}"),),
+    title="Network of the busiest slots, in 15 minutes",
+    queries=(Query(select(m.NETWORK, _C).increase(_LONG).top(12), "slot {{slot}} {{direction}}"),),
     description="Much out of one slot with few commands is a big value that is read whole. `other` sums the rest.",
     minimum=0,
 )
