@@ -43,7 +43,7 @@ class RedisNode:
         return f"127.0.0.1:{self.port}"
 
 
-class _Servers:
+class RedisServers:
     """What a cluster and a single server share: configuration, start, stop, faults, redis-cli."""
 
     def __init__(
@@ -55,8 +55,11 @@ class _Servers:
         acl_rules: str = MONITOR_RULES,
         tls: bool = False,
         config: Mapping[str, str] | None = None,
+        server: Path | None = None,
     ) -> None:
+        """`server` is another redis-server than the installed one, of another version."""
         self.nodes: list[RedisNode] = []
+        self._server = server
         self.password = password
         self.acl_user = acl_user
         self.certificates: Certificates | None = None
@@ -70,7 +73,7 @@ class _Servers:
         """Start and wait until clients can use it; on any failure or interrupt everything is stopped again."""
         programs.find("redis-cli")
         try:
-            self._start_nodes(programs.find("redis-server"))
+            self._start_nodes(self._server or programs.find("redis-server"))
             self._form()
         except BaseException:
             self.stop()
@@ -148,10 +151,13 @@ class _Servers:
         for index, port in enumerate(held.ports):
             directory = workdir.subfolder(root, f"node{index}")
             (directory / "redis.conf").write_text(self._conf(port, directory))
-            process = Process([server, "redis.conf"], name=f"redis-{index}", directory=directory)
+            process = Process(self._argv(server), name=f"redis-{index}", directory=directory)
             self.nodes.append(RedisNode(index, port, directory, process))
             self._open.callback(process.stop)
             process.start()
+
+    def _argv(self, server: Path) -> list[str | Path]:
+        return [server, "redis.conf"]
 
     def _conf(self, port: int, directory: Path) -> str:
         settings = {"bind": "127.0.0.1", "dir": str(directory), "save": '""', "appendonly": "no"}
@@ -189,7 +195,7 @@ class _Servers:
         return [*argv, *words]
 
 
-class RedisStandalone(_Servers):
+class RedisStandalone(RedisServers):
     """One Redis outside a cluster, with `replicas` that follow it; nodes[0] is the master at start."""
 
     def __init__(
@@ -200,8 +206,9 @@ class RedisStandalone(_Servers):
         acl_user: tuple[str, str] | None = None,
         tls: bool = False,
         config: Mapping[str, str] | None = None,
+        server: Path | None = None,
     ) -> None:
-        super().__init__(1 + replicas, password=password, acl_user=acl_user, tls=tls, config=config)
+        super().__init__(1 + replicas, password=password, acl_user=acl_user, tls=tls, config=config, server=server)
 
     @property
     def node(self) -> RedisNode:
@@ -216,7 +223,7 @@ class RedisStandalone(_Servers):
             replica.process.wait_ready(partial(self._follows, replica))
 
 
-class RedisCluster(_Servers):
+class RedisCluster(RedisServers):
     """`masters` shards with `replicas` each. At start nodes[k] is the master of shard k; replicas come after."""
 
     def __init__(
@@ -230,9 +237,16 @@ class RedisCluster(_Servers):
         tls: bool = False,
         config: Mapping[str, str] | None = None,
         node_timeout_ms: int = 3_000,
+        server: Path | None = None,
     ) -> None:
         super().__init__(
-            masters * (1 + replicas), password=password, acl_user=acl_user, acl_rules=acl_rules, tls=tls, config=config
+            masters * (1 + replicas),
+            password=password,
+            acl_user=acl_user,
+            acl_rules=acl_rules,
+            tls=tls,
+            config=config,
+            server=server,
         )
         self.shards = masters
         self._node_timeout_ms = node_timeout_ms
@@ -290,7 +304,8 @@ class RedisCluster(_Servers):
         masters, replicas = self.nodes[: self.shards], self.nodes[self.shards :]
         for shard, node in enumerate(masters):
             self.cli(node, "CLUSTER", "SET-CONFIG-EPOCH", str(shard + 1))
-            self.cli(node, "CLUSTER", "ADDSLOTSRANGE", *map(str, self.slots(shard)))
+            first, last = self.slots(shard)
+            self.cli(node, "CLUSTER", "ADDSLOTS", *map(str, range(first, last + 1)))  # 6.2 knows no ADDSLOTSRANGE
         for other in self.nodes[1:]:
             self.cli(self.nodes[0], "CLUSTER", "MEET", "127.0.0.1", str(other.port))
         for node in self.nodes:

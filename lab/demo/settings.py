@@ -20,6 +20,11 @@ from lab.postgres import MONITOR_PASSWORD, MONITOR_USER
 from lab.receiver import Receiver
 
 INTERVAL_SECONDS = 5
+_KEY_PATTERNS = {
+    "patterns": {"sessions": "session:*", "baskets": "basket:*"},
+    "operations_per_second": 100,
+    "interval_seconds": 60,
+}
 PORTS = ("console", "prometheus", "alertmanager", "panels", "webhooks", "mail")
 
 
@@ -107,7 +112,7 @@ def _integrations(folder: Folder, systems: Systems) -> dict[str, Any]:
     if systems.redis is not None and systems.redis.acl_user is not None:
         password = folder.secret("redis-password", systems.redis.acl_user[1])
         target = {"seeds": systems.redis.seeds[:3], "username": REDIS_USER, "password": {"file": password}}
-        found["redis"] = _section({"name": "shop-cache", **target})
+        found["redis"] = _section({"name": "shop-cache", **target, "key_patterns": _KEY_PATTERNS})
     if systems.postgres is not None:
         password = folder.secret("postgres-password", MONITOR_PASSWORD)
         nodes = [node.address for node in systems.postgres.nodes]

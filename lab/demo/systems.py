@@ -98,10 +98,10 @@ def _new(name: str) -> RedisCluster | PostgresCluster | KafkaCluster:
 
 
 def _granted() -> str:
-    """The rights that the product itself asks for, so that the demo proves that they are enough."""
+    """The rights that the product itself asks for counting keys too, so that the demo proves that they are enough."""
     if not _GRANTS.exists():
         return MONITOR_RULES
-    rule = next(line for line in _GRANTS.read_text().splitlines() if line.startswith("user "))
+    rule = next(line for line in _GRANTS.read_text().splitlines() if line.startswith("# user "))
     return rule.partition(">PASSWORD ")[2]
 
 

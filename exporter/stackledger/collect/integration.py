@@ -5,8 +5,8 @@ The registry lists these values; nothing else in the program knows an integratio
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
@@ -70,7 +70,8 @@ class Integration(Generic[S, T]):
     `open` imports its drivers when called, so that a declaration costs nothing. `up` is set to 1 for each part that
     was read and 0 for each that was not. `addresses` is the settings' field that takes a list of addresses: discovery
     fills it. `job` is the job label that the community's boards select. `slow` tells
-    whether there is a slow lane. `runbooks` is the folder with one Markdown file per alert.
+    whether there is a slow lane. `runbooks` is the folder with one Markdown file per alert. `left_out` holds names of
+    the community's exporter that are not exposed, each with the reason.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Integration(Generic[S, T]):
     dashboards: Callable[[], tuple[Dashboard, ...]] = _nothing
     alerts: Callable[[], tuple[AlertRule, ...]] = _nothing
     slos: Callable[[], tuple[SLO, ...]] = _nothing
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def runbooks(self) -> Path:

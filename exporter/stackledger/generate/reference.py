@@ -94,6 +94,13 @@ def _metrics() -> Iterator[str]:
             yield "| name | type | labels | budget | when silent | what and from where |"
             yield "|---|---|---|---|---|---|"
             yield from (_metric_row(metric) for metric in owner.metrics)
+        if isinstance(owner, Integration) and owner.left_out:
+            yield ""
+            yield "Names of the community's exporter that are left out:"
+            yield ""
+            yield "| name | why |"
+            yield "|---|---|"
+            yield from (f"| `{name}` | {reason} |" for name, reason in owner.left_out.items())
 
 
 def _metric_row(metric: Metric[Any]) -> str:

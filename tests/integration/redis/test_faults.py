@@ -129,6 +129,25 @@ def test_a_killed_master_is_seen_through_the_whole_failover(start: Start) -> Non
     run(check)
 
 
+def test_a_master_without_slots_that_dies_is_no_failed_master(start: Start) -> None:
+    cluster: RedisCluster = start(RedisCluster(masters=3, replicas=0))
+    spare: RedisCluster = start(RedisCluster(masters=1, replicas=0))
+    (node,) = spare.nodes
+    spare.cli(node, "CLUSTER", "FLUSHSLOTS")
+    cluster.cli(cluster.nodes[0], "CLUSTER", "MEET", "127.0.0.1", str(node.port))
+
+    async def check() -> None:
+        async with reading(cluster.seeds[:1]) as reader:
+            name = "stackledger_redis_node_failed"
+            await reader.until(lambda s: (node.address, "idle") in of_cluster(s, name) and s.complete)
+            spare.kill(node)
+            dead = await reader.until(lambda s: of_cluster(s, name)[node.address, "idle"])
+            assert sum(value for (_, role), value in of_cluster(dead, name).items() if role == "master") == 0
+            assert of_cluster(dead, "stackledger_redis_slots_uncovered") == {(): 0}
+
+    run(check)
+
+
 def promote(cluster: RedisCluster, node: RedisNode) -> None:
     """Ask until it happens: masters vote for one failover of a shard in twice the node timeout."""
     while cluster.role(node) != "master":
@@ -146,6 +165,11 @@ def test_a_failover_by_hand_is_counted_once_each_way(start: Start) -> None:
             await reader.sweep()
             for count, node in ((1, replica), (2, master)):
                 await asyncio.to_thread(cluster.wait_ok)
+                await reader.until(
+                    lambda s, follower=node: (
+                        (follower.address, "slave") in of_cluster(s, "stackledger_redis_node_failed")
+                    )
+                )
                 await asyncio.to_thread(promote, cluster, node)
                 seen = await reader.until(
                     lambda s, n=count: of_cluster(s, "stackledger_redis_failovers_total")[()] == n
@@ -154,6 +178,24 @@ def test_a_failover_by_hand_is_counted_once_each_way(start: Start) -> None:
             for _ in range(5):
                 last = await reader.sweep()
             assert of_cluster(last, "stackledger_redis_failovers_total") == {(): 2}
+
+    run(check)
+
+
+def test_a_forced_failover_of_a_dead_master_is_counted_once(start: Start) -> None:
+    cluster: RedisCluster = start(RedisCluster(node_timeout_ms=60_000))  # nothing happens by itself
+    master, (replica,) = cluster.nodes[0], cluster.replicas_of(0)
+
+    async def check() -> None:
+        async with reading(cluster.seeds[1:2]) as reader:
+            await reader.sweep()
+            cluster.kill(master)
+            cluster.cli(replica, "CLUSTER", "FAILOVER", "TAKEOVER")
+            seen = await reader.until(lambda s: of_cluster(s, "stackledger_redis_failovers_total")[()])
+            settled = await reader.until(lambda s: of_cluster(s, "stackledger_redis_slot_views")[()] == 1)
+            assert set(seen.failed) == {master.address}
+            assert of_cluster(settled, "stackledger_redis_failovers_total") == {(): 1}
+            assert of_cluster(settled, "stackledger_redis_slots_uncovered") == {(): 0}
 
     run(check)
 
@@ -297,8 +339,8 @@ def test_a_changed_password_is_told_and_recovered_from(start: Start, tmp_path: P
 
 
 def test_a_least_rights_user_over_tls_reads_everything(start: Start, tmp_path: Path) -> None:
-    grants = Path("exporter/stackledger/integrations/redis/grants/monitor.acl").read_text().splitlines()[-1]
-    rules = grants.partition(" >PASSWORD ")[2]
+    lines = Path("exporter/stackledger/integrations/redis/grants/monitor.acl").read_text().splitlines()
+    rules = next(line for line in lines if line.startswith("user ")).partition(" >PASSWORD ")[2]
     cluster: RedisCluster = start(
         RedisCluster(password=ADMIN, acl_user=("stackledger", "watcher"), acl_rules=rules, tls=True)
     )

@@ -25,22 +25,11 @@ pytestmark = pytest.mark.real("redis")
 PEER = "redis_exporter"
 REQUIRED = 0.90
 DATA = Path(__file__).parents[2] / "data" / "names"
-OUT_OF_SCOPE = {
-    "redis_key_memory_usage_bytes": "single keys",
-    "redis_key_size": "single keys",
-    "redis_key_value_as_string": "single keys",
-    "redis_keys_count": "single keys",
-    "redis_last_key_groups_scrape_duration_milliseconds": "about that exporter",
-    "redis_exporter_build_info": "about that exporter",
-    "redis_exporter_last_scrape_connect_time_seconds": "about that exporter",
-    "redis_exporter_last_scrape_duration_seconds": "about that exporter",
-    "redis_exporter_last_scrape_error": "about that exporter",
-    "redis_exporter_scrape_duration_seconds_count": "about that exporter",
-    "redis_exporter_scrape_duration_seconds_sum": "about that exporter",
-    "redis_exporter_scrapes_total": "about that exporter",
-    "redis_target_scrape_request_errors_total": "about that exporter",
-}
-JUMPY = "redis_allocator_"  # jemalloc gives and takes whole pages with each client that comes and goes
+OF_A_PASS = {"redis_keys_count", "redis_last_key_groups_scrape_duration_milliseconds"}  # asserted in test_key_patterns
+OUT_OF_SCOPE = {name for name in REDIS.left_out if "_sentinel_" not in name}
+# Memory is given and taken with each client that comes and goes; a percentile of a few dozen calls moves with each, and
+# back.
+JUMPY = ("redis_allocator_", "redis_mem_fragmentation_", "redis_memory_used_", "redis_latency_percentiles_usec")
 STATUS = {"ok": 1.0, "fail": 0.0, "err": 0.0}
 Values = dict[tuple[str, ...], float]
 
@@ -51,15 +40,16 @@ def test_every_name_with_the_value_that_redis_cli_reads(
     cluster: RedisCluster = start(RedisCluster(config={"enable-debug-command": "yes", "save": "3600 1"}))
     make_history(cluster)
     labels = dict(line.partition(" ")[::2] for line in (DATA / "redis_exporter.txt").read_text().splitlines())
-    right, wrong = compare(cluster, seconds=40.0)
+    right, wrong = compare(cluster, seconds=90.0)
     declared = {name: metric for metric in REDIS.metrics for name in metric.sample_names}
     for name in labels:
         status = "asserted" if name in right else "out of scope" if name in OUT_OF_SCOPE else "missing"
-        record_coverage(PEER, name, status)
+        if name not in OF_A_PASS:
+            record_coverage(PEER, name, status)
     assert not wrong, "\n".join(f"{name}: {what}" for name, what in sorted(wrong.items()))
     for name in right:
         assert label_names(declared[name], name) == set(filter(None, labels[name].split(","))), name
-    assert set(labels) - right == set(OUT_OF_SCOPE), "a name is neither asserted nor out of scope"
+    assert set(labels) - right - OF_A_PASS == OUT_OF_SCOPE, "a name is neither asserted nor out of scope"
     assert len(right) / len(labels) >= REQUIRED
 
 

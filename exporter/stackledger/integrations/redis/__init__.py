@@ -11,6 +11,10 @@ from stackledger.catalogue import metrics_of
 from stackledger.collect.integration import Integration, Opening, Source
 from stackledger.integrations.redis import info_metrics, metrics
 from stackledger.integrations.redis.config import RedisTarget
+from stackledger.integrations.redis.left_out import LEFT_OUT
+from stackledger.integrations.redis.patterns import metrics as pattern_metrics
+from stackledger.integrations.redis.sentinel import metrics as sentinel_metrics
+from stackledger.integrations.redis.slots import metrics as slot_metrics
 from stackledger.integrations.redis.state import RedisState
 from stackledger.model import SLO, AlertRule, Dashboard
 
@@ -43,14 +47,20 @@ REDIS: Integration[RedisTarget, RedisState] = Integration(
     name="redis",
     title="Redis Cluster",
     settings=RedisTarget,
-    metrics=(*metrics_of(metrics), *metrics_of(info_metrics)),
+    metrics=tuple(
+        metric
+        for module in (metrics, info_metrics, sentinel_metrics, pattern_metrics, slot_metrics)
+        for metric in metrics_of(module)
+    ),
     open=_open,
     folder=Path(__file__).parent,
     state=RedisState,
     up=metrics.UP,
     job="redis",
+    slow=True,
     addresses="seeds",
     dashboards=_dashboards,
     alerts=_alerts,
     slos=_slos,
+    left_out=LEFT_OUT,
 )

@@ -5,10 +5,17 @@ The cases are written by hand from scrapes of a real cluster of six nodes, three
 
 from __future__ import annotations
 
-from stackledger.catalogue import Cluster, Instance
+from stackledger.catalogue import Cluster
 from stackledger.integrations.redis import dashboard as d
 from stackledger.integrations.redis import info_metrics as i
+from stackledger.integrations.redis import labels
 from stackledger.integrations.redis import metrics as m
+from stackledger.integrations.redis.memory import alerts as memory
+from stackledger.integrations.redis.patterns.alerts import KEY_SCAN_OVERDUE
+from stackledger.integrations.redis.replication import alerts as replication
+from stackledger.integrations.redis.sentinel import alerts as sentinel
+from stackledger.integrations.redis.slots import alerts as slots
+from stackledger.integrations.redis.slots import panels as slot_panels
 from stackledger.model import AlertRule, Fires, RuleTest, Severity, Silent
 from stackledger.promql import above, below, equals, select
 
@@ -16,7 +23,7 @@ _A = 'cluster="cache",instance="10.0.0.1:6379"'
 _B = 'cluster="cache",instance="10.0.0.2:6379"'
 _AT_A = {"cluster": "cache", "instance": "10.0.0.1:6379"}
 _CACHE = {"cluster": "cache"}
-_MASTER_FAILED = select(m.NODE_FAILED, m.Role.eq("master"))
+_MASTER_FAILED = select(m.NODE_FAILED, labels.Role.eq("master"))
 
 
 def alerts() -> tuple[AlertRule, ...]:
@@ -26,18 +33,29 @@ def alerts() -> tuple[AlertRule, ...]:
         SLOTS_UNCOVERED,
         CLUSTER_STATE_FAIL,
         MASTER_DOWN,
+        sentinel.MASTER_DOWN,
         COMMANDS_REFUSED,
         REJECTED_CONNECTIONS,
         NODE_DOWN,
         SHARD_WITHOUT_REPLICA,
-        REPLICATION_BROKEN,
-        REPLICA_LAGS,
+        replication.REPLICATION_BROKEN,
+        replication.REPLICA_LAGS,
         SPLIT_VIEW,
-        MEMORY_NEAR_LIMIT,
-        EVICTIONS,
+        memory.MEMORY_NEAR_LIMIT,
+        memory.EVICTIONS,
+        memory.FRAGMENTED,
+        memory.SWAPPED,
+        MAIN_THREAD_BUSY,
+        SHARD_EMPTIED,
         CLIENTS_NEAR_LIMIT,
-        SNAPSHOT_FAILED,
-        AOF_WRITE_FAILED,
+        replication.SNAPSHOT_FAILED,
+        replication.AOF_WRITE_FAILED,
+        sentinel.QUORUM_LOST,
+        sentinel.SENTINELS_MISSING,
+        sentinel.NO_REPLICA,
+        slots.MEMORY_UNEVEN,
+        slots.LOAD_UNEVEN,
+        KEY_SCAN_OVERDUE,
     )
 
 
@@ -49,8 +67,9 @@ DOWN = AlertRule(
     hold="30s",
     severity=Severity.PAGE,
     summary="Redis {{ $labels.cluster }}: no node can be read",
-    description="Every node refuses, hangs or rejects our credentials. Either Redis is down as a whole, or the path"
-    " from the service to it is. Try PING with redis-cli from the service's host and from an application's.",
+    description="Every node refuses, hangs or rejects our credentials. Ask an application first: if it works, only the"
+    " path from the service or its password is at fault, and `stackledger doctor` says which. If not, Redis is down as"
+    " a whole: try PING with redis-cli on a node's host, and start what is not running.",
     panel=d.NODE_UP,
     inhibits=("RedisNodeDown", "RedisMasterDown", "RedisClusterSlotsUncovered", "RedisShardWithoutReplica"),
     tests=(
@@ -69,8 +88,9 @@ SLOTS_UNCOVERED = AlertRule(
     severity=Severity.PAGE,
     summary="Redis {{ $labels.cluster }}: {{ $value }} of 16384 slots are served by nobody",
     description="Keys in these slots can be neither read nor written, and by default the whole cluster refuses"
-    " commands. The master of a shard failed and no replica took over. Start a node of that shard, or promote its"
-    " replica with CLUSTER FAILOVER FORCE.",
+    " commands. The master of a shard failed and no replica took over. Start a node of that shard; or, on its replica,"
+    " CLUSTER FAILOVER FORCE, and TAKEOVER where most masters are gone. What the master had not passed on is lost"
+    " then.",
     panel=d.UNCOVERED,
     inhibits=("RedisClusterStateFail", "RedisMasterDown", "RedisNodeDown", "RedisShardWithoutReplica"),
     tests=(
@@ -93,7 +113,8 @@ CLUSTER_STATE_FAIL = AlertRule(
     severity=Severity.PAGE,
     summary="Redis {{ $labels.cluster }}: every node says that the cluster is down",
     description="All nodes that answer refuse commands with CLUSTERDOWN: slots are not served, or most masters cannot"
-    " be reached. CLUSTER INFO and CLUSTER NODES on any node show which.",
+    " be reached. CLUSTER NODES on any node shows which nodes have failed: start those, masters first; it ends by"
+    " itself when a majority of masters is back and every slot has an owner.",
     panel=d.STATE,
     inhibits=("RedisMasterDown", "RedisNodeDown", "RedisShardWithoutReplica"),
     tests=(
@@ -113,16 +134,18 @@ MASTER_DOWN = AlertRule(
     name="RedisMasterDown",
     # The nodes' own agreement, which takes a majority of masters and cluster-node-timeout: no lost scrape can feign it.
     # A master that stays away keeps its role and its flag for good, long after its replica serves: so only one that was
-    # well within the last minutes. Slots that are still not served have a page of their own.
-    condition=equals(_MASTER_FAILED.max(Cluster, m.Node), 1).where(
-        equals(_MASTER_FAILED.min_over("10m").min(Cluster, m.Node), 0)
+    # well within the last minutes. Slots that are still not served have a page of their own. A master without slots has
+    # the role `idle`: nobody misses it.
+    condition=equals(_MASTER_FAILED.max(Cluster, labels.Node), 1).where(
+        equals(_MASTER_FAILED.min_over("10m").min(Cluster, labels.Node), 0)
     ),
     hold="10s",
     severity=Severity.PAGE,
     summary="Redis {{ $labels.cluster }}: master {{ $labels.node }} has failed",
     description="The masters agree that this one is gone. Its slots were not served until its replica took over, if it"
-    " did; what it had not replicated is lost. See whether slots are uncovered, then bring the node back: its shard has"
-    " a replica less. Ends ten minutes after the failure; tickets speak of what is left to do.",
+    " did; what it had not replicated is lost. If no slots are uncovered now, users are served again and what is left"
+    " is to bring the node back: until then its shard has a replica less. Ends ten minutes after the failure; tickets"
+    " speak of what is left to do.",
     panel=d.NODE_FAILED,
     inhibits=("RedisNodeDown", "RedisReplicationBroken", "RedisSplitView"),
     tests=(
@@ -154,8 +177,9 @@ MASTER_DOWN = AlertRule(
             (Silent("1m"), Silent("9m")),
         ),
         RuleTest(
-            "a replica is killed; and we cannot read a master that the others can",
+            "a replica is killed, a master without slots too; and we cannot read a master that the others can",
             {
+                'stackledger_redis_node_failed{cluster="cache",node="10.0.0.7:6379",role="idle"}': "0 1x9",
                 'stackledger_redis_node_failed{cluster="cache",node="10.0.0.4:6379",role="slave"}': "0 1x9",
                 'stackledger_redis_node_failed{cluster="cache",node="10.0.0.1:6379",role="master"}': "0x10",
                 f"redis_up{{{_A}}}": "1 0x9",
@@ -166,13 +190,14 @@ MASTER_DOWN = AlertRule(
 )
 COMMANDS_REFUSED = AlertRule(
     name="RedisCommandsRefused",
-    condition=above(select(m.COMMANDS_REFUSED).rate("2m").sum(Cluster, m.Reason), 0.5),
+    condition=above(select(m.COMMANDS_REFUSED).rate("2m").sum(Cluster, labels.Reason), 0.5),
     hold="1m",
     severity=Severity.PAGE,
     summary="Redis {{ $labels.cluster }} refuses {{ $value | humanize }} commands/s: {{ $labels.reason }}",
-    description="Servers answer that they cannot serve. OOM: the memory limit is reached and nothing may be evicted."
-    " MISCONF: snapshots fail, mostly for a full disk. CLUSTERDOWN, MASTERDOWN: slots or masters are gone. LOADING:"
-    " just started. BUSY: a script runs too long. NOREPLICAS: fewer replicas than min-replicas-to-write.",
+    description="Servers answer that they cannot serve. OOM: the memory limit is reached and nothing may be evicted;"
+    " raise maxmemory for the moment, or delete. MISCONF: snapshots fail, mostly for a full disk; make room."
+    " CLUSTERDOWN, MASTERDOWN: slots or masters are gone, see their own pages. LOADING: just started, wait. BUSY: a"
+    " script runs too long; SCRIPT KILL. NOREPLICAS: fewer replicas than min-replicas-to-write; start them.",
     panel=d.REFUSALS,
     tests=(
         RuleTest(
@@ -197,7 +222,7 @@ REJECTED_CONNECTIONS = AlertRule(
     severity=Severity.PAGE,
     summary="Redis {{ $labels.cluster }}: {{ $labels.instance }} refuses connections at its limit of clients",
     description="The node has as many clients as maxclients allows and turns others away. Find the application that"
-    " opens most connections (CLIENT LIST), stop the leak, or raise maxclients for the moment.",
+    " opens most connections (CLIENT LIST) and stop the leak; CONFIG SET maxclients gives room for the moment.",
     panel=d.REJECTED,
     tests=(
         RuleTest(
@@ -259,63 +284,6 @@ SHARD_WITHOUT_REPLICA = AlertRule(
         ),
     ),
 )
-REPLICATION_BROKEN = AlertRule(
-    name="RedisReplicationBroken",
-    condition=equals(select(m.MASTER_LINK_UP).min(Cluster, Instance), 0),
-    hold="1m",
-    severity=Severity.TICKET,
-    summary="Redis {{ $labels.cluster }}: replica {{ $labels.instance }} has lost its master",
-    description="The replica is not connected to its master and falls behind; promoted now, it would serve old data."
-    " Its log says why: the master is gone, the password (masterauth) is wrong, or each full copy fails half way.",
-    panel=d.LINK_UP,
-    tests=(
-        RuleTest(
-            "the link stays down",
-            {f'redis_master_link_up{{{_A},master_host="10.0.0.2",master_port="6379"}}': "1 1 0x20"},
-            (Silent("1m15s"), Fires("2m", (_AT_A,))),
-        ),
-        RuleTest(
-            "the replica follows another master at once",
-            {
-                f'redis_master_link_up{{{_A},master_host="10.0.0.2",master_port="6379"}}': "1 1 0 stale",
-                f'redis_master_link_up{{{_A},master_host="10.0.0.3",master_port="6379"}}': "_ _ _ 1x20",
-            },
-            (Silent("2m"),),
-        ),
-    ),
-)
-REPLICA_LAGS = AlertRule(
-    name="RedisReplicaLags",
-    condition=above(select(m.REPLICA_LAG), 10),
-    hold="2m",
-    severity=Severity.TICKET,
-    summary="Redis {{ $labels.cluster }}: replica {{ $labels.slave_ip }}:{{ $labels.slave_port }} is silent for"
-    " {{ $value }} s",
-    description="The replica acknowledges nothing, though its connection lives: it is frozen, overloaded, or the"
-    " network drops its packets. What was written since then is lost if the master dies now.",
-    panel=d.REPLICA_LAG,
-    tests=(
-        RuleTest(
-            "a replica freezes",
-            {
-                f"redis_connected_slave_lag_seconds{{{_A},"
-                'slave_ip="10.0.0.4",slave_port="6379",slave_state="online"}': "0 1 0+15x20"
-            },
-            (
-                Silent("1m30s"),
-                Fires("4m", ({**_AT_A, "slave_ip": "10.0.0.4", "slave_port": "6379", "slave_state": "online"},)),
-            ),
-        ),
-        RuleTest(
-            "a replica pauses for a full copy",
-            {
-                f"redis_connected_slave_lag_seconds{{{_A},"
-                'slave_ip="10.0.0.4",slave_port="6379",slave_state="online"}': "0 1 14 29 0 1x20"
-            },
-            (Silent("1m"), Silent("4m")),
-        ),
-    ),
-)
 SPLIT_VIEW = AlertRule(
     name="RedisSplitView",
     condition=above(select(m.VIEWS), 1),
@@ -337,57 +305,13 @@ SPLIT_VIEW = AlertRule(
         ),
     ),
 )
-MEMORY_NEAR_LIMIT = AlertRule(
-    name="RedisMemoryNearLimit",
-    condition=above(select(i.MEMORY_USED) / above(select(i.MEMORY_MAX), 0).vector, 0.9),
-    hold="5m",
-    severity=Severity.TICKET,
-    summary="Redis {{ $labels.cluster }}: {{ $labels.instance }} uses {{ $value | humanizePercentage }} of its memory"
-    " limit",
-    description="At 100 % writes are refused (noeviction) or keys are evicted. See which shard grows and whether its"
-    " keys have an expiry; then add memory, add shards, or delete. Harmless for a cache that is full by design: raise"
-    " the threshold or switch the alert off for it.",
-    panel=d.MEMORY_SHARE,
-    tests=(
-        RuleTest(
-            "a node fills",
-            {
-                f"redis_memory_used_bytes{{{_A}}}": "850000000 850000000 930000000x40",
-                f"redis_memory_max_bytes{{{_A}}}": "1000000000x42",
-            },
-            (Silent("5m"), Fires("6m", (_AT_A,))),
-        ),
-        RuleTest(
-            "no limit is set",
-            {f"redis_memory_used_bytes{{{_A}}}": "930000000x42", f"redis_memory_max_bytes{{{_A}}}": "0x42"},
-            (Silent("8m"),),
-        ),
-    ),
-)
-EVICTIONS = AlertRule(
-    name="RedisEvictions",
-    condition=above(select(i.EVICTED_KEYS).rate("5m"), 0),
-    hold="10m",
-    severity=Severity.TICKET,
-    summary="Redis {{ $labels.cluster }}: {{ $labels.instance }} evicts {{ $value | humanize }} keys/s",
-    description="Memory is full and keys are thrown out before they expire. For a cache that is full by design this is"
-    " normal, and the alert is switched off for it; for anything else it is loss of data.",
-    panel=d.EVICTIONS,
-    tests=(
-        RuleTest(
-            "keys are evicted without end",
-            {f"redis_evicted_keys_total{{{_A}}}": "0+30x80"},
-            (Silent("8m"), Fires("12m", (_AT_A,))),
-        ),
-        RuleTest("evicted long ago", {f"redis_evicted_keys_total{{{_A}}}": "4711x80"}, (Silent("15m"),)),
-    ),
-)
 CLIENTS_NEAR_LIMIT = AlertRule(
     name="RedisClientsNearLimit",
     condition=above(select(i.CONNECTED_CLIENTS) / select(i.MAX_CLIENTS), 0.85),
     hold="5m",
     severity=Severity.TICKET,
-    summary="Redis {{ $labels.cluster }}: {{ $labels.instance }} has {{ $value | humanizePercentage }} of its clients",
+    summary="Redis {{ $labels.cluster }}: {{ $labels.instance }} has {{ $value | humanizePercentage }} of the clients"
+    " that it accepts",
     description="At 100 % new connections are refused. CLIENT LIST shows who holds them; a pool that is too large, or"
     " connections that are never closed, are the usual reasons.",
     panel=d.CLIENT_SHARE,
@@ -410,38 +334,61 @@ CLIENTS_NEAR_LIMIT = AlertRule(
         ),
     ),
 )
-SNAPSHOT_FAILED = AlertRule(
-    name="RedisSnapshotFailed",
-    condition=equals(select(i.RDB_LAST_STATUS), 0),
-    hold="1m",
+MAIN_THREAD_BUSY = AlertRule(
+    name="RedisMainThreadBusy",
+    condition=above(select(i.CPU_USER_MAIN).rate("5m") + select(i.CPU_SYS_MAIN).rate("5m"), 0.9),
+    hold="10m",
     severity=Severity.TICKET,
-    summary="Redis {{ $labels.cluster }}: the last snapshot of {{ $labels.instance }} failed",
-    description="The data on disk is old. With stop-writes-on-bgsave-error, Redis' default, writes are refused from now"
-    " on (MISCONF), which pages by itself. Mostly the disk is full or there is no memory to fork: the node's log says"
-    " which.",
-    panel=d.PERSISTENCE,
+    summary="Redis {{ $labels.cluster }}: {{ $labels.instance }} is busy {{ $value | humanizePercentage }} of the time",
+    description="One thread executes every command: from here on each waits for all before it, and clients time out."
+    " CPU time by command shows what it does; a hot shard is split or its reads go to replicas, a costly command is"
+    " changed in the application.",
+    panel=d.CPU,
     tests=(
         RuleTest(
-            "the disk is full",
-            {f"redis_rdb_last_bgsave_status{{{_A}}}": "1 1 0x10"},
-            (Silent("1m15s"), Fires("2m", (_AT_A,))),
+            "a costly command takes the thread",
+            {
+                f"redis_cpu_user_main_thread_seconds_total{{{_A}}}": "100+14.2x80",
+                f"redis_cpu_sys_main_thread_seconds_total{{{_A}}}": "30+0.5x80",
+            },
+            (Silent("8m"), Fires("18m", (_AT_A,))),
+        ),
+        RuleTest(
+            "a busy hour",
+            {
+                f"redis_cpu_user_main_thread_seconds_total{{{_A}}}": "100+9x80",
+                f"redis_cpu_sys_main_thread_seconds_total{{{_A}}}": "30+3x80",
+            },
+            (Silent("18m"),),
         ),
     ),
 )
-AOF_WRITE_FAILED = AlertRule(
-    name="RedisAppendOnlyWriteFailed",
-    condition=equals(select(i.AOF_WRITE_STATUS), 0),
-    hold="1m",
+SHARD_EMPTIED = AlertRule(
+    name="RedisShardEmptied",
+    condition=below(select(m.SHARD_KEYS) / select(m.SHARD_KEYS).max_over("15m").clamp_min(1), 0.1).where(
+        above(select(m.SHARD_KEYS).max_over("15m"), 1000)
+    ),
+    hold="30s",
     severity=Severity.TICKET,
-    summary="Redis {{ $labels.cluster }}: {{ $labels.instance }} cannot write its append-only file",
-    description="Writes since then are in memory alone, and Redis refuses further ones (MISCONF), which pages by"
-    " itself. Make room on the disk; Redis tries again every second.",
-    panel=d.PERSISTENCE,
+    summary="Redis {{ $labels.cluster }}: slots {{ $labels.shard }} keep {{ $value | humanizePercentage }} of the keys"
+    " of 15 minutes ago",
+    description="Most keys of a shard are gone: somebody flushed it, or its master restarted without a snapshot faster"
+    " than its replica could take over, and the replica copied the void. A cache fills again, with load on what is"
+    " behind it; anything else needs its backup. Ends 15 minutes after.",
+    panel=slot_panels.SHARD_KEYS,
     tests=(
         RuleTest(
-            "the disk is full",
-            {f"redis_aof_last_write_status{{{_A}}}": "1 1 0x10"},
-            (Silent("1m15s"), Fires("2m", (_AT_A,))),
+            "a master restarts without its data",
+            {
+                'stackledger_redis_shard_keys{cluster="cache",shard="0-5460"}': "33215 33215 0x90",
+                'stackledger_redis_shard_keys{cluster="cache",shard="5461-10922"}': "33371x92",
+            },
+            (Silent("45s"), Fires("1m30s", ({"cluster": "cache", "shard": "0-5460"},)), Silent("20m")),
+        ),
+        RuleTest(
+            "a few keys come and go",
+            {'stackledger_redis_shard_keys{cluster="cache",shard="0-5460"}': "400 0 400 0x20"},
+            (Silent("4m"),),
         ),
     ),
 )

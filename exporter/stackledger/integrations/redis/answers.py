@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stackledger.errors import ProtocolError, TargetError
+from stackledger.integrations.redis.sentinel.answers import SentinelView
 
 SLOTS = 16_384
 
@@ -69,6 +70,7 @@ class Answers:
     spikes: tuple[tuple[str, int, float], ...] = ()
     histograms: Mapping[str, tuple[int, tuple[tuple[int, int], ...]]] = field(default_factory=dict)
     config: Mapping[str, str] = field(default_factory=dict)
+    sentinel: SentinelView | None = None
     facets: Mapping[str, TargetError | None] = field(default_factory=dict)
 
     @property
@@ -84,6 +86,11 @@ def parse_info(text: object, address: str) -> dict[str, str]:
         if "redis_version" in found or "uptime_in_seconds" in found:
             return found
     raise ProtocolError(f"{address} answers INFO with something else; check that the address is a Redis server's")
+
+
+def mode_of(info: Mapping[str, str]) -> str:
+    """standalone, cluster or sentinel; Valkey has another name for the field."""
+    return info.get("redis_mode") or info.get("server_mode", "")
 
 
 def parse_cluster_info(text: object) -> dict[str, str]:

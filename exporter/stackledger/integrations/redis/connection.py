@@ -18,9 +18,9 @@ from redis.backoff import NoBackoff
 from stackledger.clients.settings import split_address
 from stackledger.clock import Clock
 from stackledger.errors import AuthError, ConnectError, ProtocolError, ReadTimeoutError, TargetError
-from stackledger.integrations.redis.config import RedisTarget
+from stackledger.integrations.redis.config import Access
 
-Command = tuple[str, ...]
+Command = tuple[str | bytes, ...]
 
 
 class _Link(Connection):
@@ -47,9 +47,11 @@ class _Link(Connection):
 class NodeConnection:
     """The connection to one address; made when first asked, kept until it fails or `close`."""
 
-    def __init__(self, address: str, settings: RedisTarget, clock: Clock) -> None:
+    def __init__(self, address: str, access: Access, clock: Clock, *, raw: bool = False) -> None:
+        """`raw`: answers are bytes, as keys need; and a connection that was lost is an error, never another one."""
         self.address = address
-        self._settings = settings
+        self._raw = raw
+        self._access = access
         self._clock = clock
         self._link: _Link | None = None
 
@@ -76,7 +78,7 @@ class NodeConnection:
         except redis_errors.AuthenticationError:
             raise
         except (redis_errors.ConnectionError, OSError):
-            if not kept:
+            if not kept or self._raw:
                 raise
             return await self._round_trip(commands)  # the server was restarted, or closed an idle connection
 
@@ -101,18 +103,18 @@ class NodeConnection:
 
     def _new_link(self) -> _Link:
         host, port = split_address(self.address)
-        settings = self._settings
+        access = self._access
         return _Link(
             host=host,
             port=port,
-            username=settings.username,
-            password=None if settings.password is None else settings.password.read(),
-            context=None if settings.tls is None else settings.tls.context(),
-            server_name=None if settings.tls is None else settings.tls.server_name,
+            username=access.username,
+            password=None if access.password is None else access.password.read(),
+            context=None if access.tls is None else access.tls.context(),
+            server_name=None if access.tls is None else access.tls.server_name,
             retry=Retry(NoBackoff(), 0),
             socket_timeout=None,
             socket_connect_timeout=None,
-            decode_responses=True,
+            decode_responses=not self._raw,
             encoding_errors="replace",
             protocol=2,
             driver_info=None,
@@ -126,16 +128,17 @@ class NodeConnection:
                 " try PING with redis-cli from here"
             )
         if isinstance(error, redis_errors.AuthenticationError):
-            user = self._settings.username or "default"
+            user = self._access.username or "default"
             return AuthError(
                 f"{where} refuses user {user!r}: {error}; set `username` and `password` to a user of the server"
+                " (of Sentinels: under `sentinel`)"
             )
         if isinstance(error, redis_errors.NoPermissionError):
             return denied(self.address, error)
         if isinstance(error, redis_errors.ConnectionError | OSError):
             return ConnectError(
                 f"{where}: {str(error).rstrip('.')}; check that it runs, that the address is right, and whether it"
-                f" speaks TLS (`tls` is {'on' if self._settings.tls else 'off'})"
+                f" speaks TLS (`tls` is {'on' if self._access.tls else 'off'})"
             )
         return ProtocolError(f"{where} answers what is not Redis ({error}); check the address and `tls`")
 

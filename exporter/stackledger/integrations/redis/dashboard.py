@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from stackledger.catalogue import Cluster, Instance, Le
 from stackledger.integrations.redis import info_metrics as i
+from stackledger.integrations.redis import labels
 from stackledger.integrations.redis import metrics as m
+from stackledger.integrations.redis.memory import panels as memory
+from stackledger.integrations.redis.patterns import panels as patterns
+from stackledger.integrations.redis.replication import panels as replication
+from stackledger.integrations.redis.sentinel import panels as sentinel
+from stackledger.integrations.redis.slots import panels as slots
 from stackledger.model import ColumnStyle, Dashboard, Folder, Panel, Query, Row, Style, ValueText, Variable
-from stackledger.promql import above, bucket, quantile, select
+from stackledger.promql import bucket, quantile, select
 from stackledger.units import COUNT, RATIO, SECONDS
 
 _C = Cluster.variable()
@@ -50,7 +56,7 @@ UNCOVERED = Panel(
 MASTERS_FAILED = Panel(
     key="masters-failed",
     title="Failed masters",
-    queries=(Query(select(m.NODE_FAILED, _C, m.Role.eq("master")).sum(Cluster).as_unit(COUNT), "{{cluster}}"),),
+    queries=(Query(select(m.NODE_FAILED, _C, labels.Role.eq("master")).sum(Cluster).as_unit(COUNT), "{{cluster}}"),),
     description="Masters that the cluster holds to have failed, their replica promoted or not. Above 0: start the node"
     " again so that the shard gets its replica back.",
     style=Style.STAT,
@@ -139,37 +145,11 @@ FAILOVERS = Panel(
     title="Failovers seen",
     queries=(Query(select(m.FAILOVERS, _C).increase("1h"), "{{cluster}}"),),
     description="Replicas that took over their master's slots, in the last hour. More than one that nobody ordered"
-    " means that nodes die or that the network flaps.",
+    " means that nodes die or that the network flaps. A master that died pages as RedisMasterDown.",
     minimum=0,
 )
 
 # -- saturation --------------------------------------------------------------------------------------------------------
-MEMORY_SHARE = Panel(
-    key="memory-share",
-    title="Memory used of the limit",
-    queries=(
-        Query(
-            (select(i.MEMORY_USED, _C, _I) / above(select(i.MEMORY_MAX, _C, _I), 0).vector).or_(
-                (select(i.MEMORY_USED, _C, _I) * 0).as_unit(RATIO)
-            ),
-            "{{instance}}",
-        ),
-    ),
-    description="Near 100 % writes are refused, or keys are evicted, by the policy. 0 where no limit is set: then the"
-    " kernel decides, by killing the process.",
-    minimum=0,
-)
-MEMORY = Panel(
-    key="memory",
-    title="Memory used",
-    queries=(
-        Query(select(i.MEMORY_USED, _C, _I), "{{instance}} used"),
-        Query(select(i.MEMORY_RSS, _C, _I), "{{instance}} resident"),
-    ),
-    description="Used is what the data takes, resident what the operating system gives. Used that climbs without end is"
-    " a leak of keys without expiry; resident far above used is fragmentation.",
-    minimum=0,
-)
 CLIENT_SHARE = Panel(
     key="client-share",
     title="Client connections of the limit",
@@ -185,14 +165,6 @@ REJECTED = Panel(
     description="Connections refused at the limit of clients. Anything above 0 hurts users now.",
     minimum=0,
 )
-EVICTIONS = Panel(
-    key="evictions",
-    title="Keys evicted",
-    queries=(Query(select(i.EVICTED_KEYS, _C, _I).rate(), "{{instance}}"),),
-    description="Keys thrown out for want of memory. Normal for a cache that is full by design; data loss for anything"
-    " else.",
-    minimum=0,
-)
 CPU = Panel(
     key="cpu",
     title="CPU of the main thread",
@@ -202,7 +174,8 @@ CPU = Panel(
             "{{instance}}",
         ),
     ),
-    description="One thread executes every command, so 100 % is the end. One node far above the others is a hot shard.",
+    description="One thread executes every command, so 100 % is the end (RedisMainThreadBusy). One node far above the"
+    " others is a hot shard.",
     unit=RATIO,
     minimum=0,
 )
@@ -218,7 +191,7 @@ OPERATIONS = Panel(
 REFUSALS = Panel(
     key="refusals",
     title="Refusals by reason",
-    queries=(Query(select(m.COMMANDS_REFUSED, _C).rate().sum(Cluster, m.Reason), "{{reason}}"),),
+    queries=(Query(select(m.COMMANDS_REFUSED, _C).rate().sum(Cluster, labels.Reason), "{{reason}}"),),
     description="OOM: memory limit reached. CLUSTERDOWN: slots not served. MISCONF: snapshots fail. LOADING: just"
     " started. BUSY: a script runs too long. Anything above 0 hurts users now.",
     minimum=0,
@@ -228,14 +201,14 @@ LATENCY = Panel(
     title="Execution time, 99th percentile by command",
     queries=(
         Query(
-            (quantile(0.99, bucket(m.LATENCIES, _C).rate().sum(Le, m.Cmd), i.MICROSECONDS) / 1e6)
+            (quantile(0.99, bucket(m.LATENCIES, _C).rate().sum(Le, labels.Cmd), i.MICROSECONDS) / 1e6)
             .as_unit(SECONDS)
             .top(10),
             "{{cmd}}",
         ),
     ),
     description="Time in the server alone, without network or waiting. The ten slowest. A command that rises with its"
-    " data (HGETALL, SMEMBERS, KEYS) blocks all others while it runs.",
+    " data (HGETALL, SMEMBERS, KEYS) blocks all others while it runs; when it fills the thread, RedisMainThreadBusy.",
     minimum=0,
 )
 
@@ -243,7 +216,7 @@ LATENCY = Panel(
 COMMAND_RATE = Panel(
     key="command-rate",
     title="Calls by command",
-    queries=(Query(select(m.COMMANDS, _C).rate().sum(m.Cmd).top(12), "{{cmd}}"),),
+    queries=(Query(select(m.COMMANDS, _C).rate().sum(labels.Cmd).top(12), "{{cmd}}"),),
     description="The twelve most called. A command that nobody expects here (KEYS, FLUSHALL, SCAN in a loop) is worth a"
     " question.",
     minimum=0,
@@ -251,7 +224,7 @@ COMMAND_RATE = Panel(
 COMMAND_TIME = Panel(
     key="command-time",
     title="CPU time by command",
-    queries=(Query(select(m.COMMANDS_DURATION, _C).rate().sum(m.Cmd).top(12), "{{cmd}}"),),
+    queries=(Query(select(m.COMMANDS_DURATION, _C).rate().sum(labels.Cmd).top(12), "{{cmd}}"),),
     description="What the main thread spends its time on: the place to begin when CPU is short.",
     minimum=0,
 )
@@ -259,27 +232,12 @@ COMMAND_FAILURES = Panel(
     key="command-failures",
     title="Calls that failed or were rejected",
     queries=(
-        Query(select(m.COMMANDS_FAILED, _C).rate().sum(m.Cmd).top(8), "{{cmd}} failed"),
-        Query(select(m.COMMANDS_REJECTED, _C).rate().sum(m.Cmd).top(8), "{{cmd}} rejected"),
+        Query(select(m.COMMANDS_FAILED, _C).rate().sum(labels.Cmd).top(8), "{{cmd}} failed"),
+        Query(select(m.COMMANDS_REJECTED, _C).rate().sum(labels.Cmd).top(8), "{{cmd}} rejected"),
     ),
     description="Failed: wrong type and other mistakes of clients. Rejected: redirections too, so a client that does"
     " not know the slots shows here as steady rejections.",
     minimum=0,
-)
-HIT_RATIO = Panel(
-    key="hit-ratio",
-    title="Lookups that found their key",
-    queries=(
-        Query(
-            select(i.HITS, _C).rate().sum(Cluster)
-            / (select(i.HITS, _C).rate().sum(Cluster) + select(i.MISSES, _C).rate().sum(Cluster)).clamp_min(0.001),
-            "{{cluster}}",
-        ),
-    ),
-    description="For a cache the share of hits. A sudden fall means lost keys (eviction, restart, flush) or a new key"
-    " scheme.",
-    minimum=0,
-    maximum=1,
 )
 SLOW_LENGTH = Panel(
     key="slow-log",
@@ -291,91 +249,10 @@ SLOW_LENGTH = Panel(
 SLOW_TIME = Panel(
     key="slow-commands",
     title="Time in slow commands",
-    queries=(Query(select(m.SLOW_SECONDS, _C).rate().sum(m.Cmd).top(10), "{{cmd}}"),),
+    queries=(Query(select(m.SLOW_SECONDS, _C).rate().sum(labels.Cmd).top(10), "{{cmd}}"),),
     description="Share of time that commands above slowlog-log-slower-than took. Empty when nothing was slow, which is"
-    " well.",
+    " well. RedisMainThreadBusy tells when it fills the thread.",
     minimum=0,
-)
-SHARD_KEYS = Panel(
-    key="shard-keys",
-    title="Keys by shard",
-    queries=(Query(select(m.SHARD_KEYS, _C), "slots {{shard}}"),),
-    description="Shards far apart come from hash tags that put many keys into one slot, or from slots shared out"
-    " badly.",
-    minimum=0,
-)
-SHARD_MEMORY = Panel(
-    key="shard-memory",
-    title="Memory by shard",
-    queries=(Query(select(m.SHARD_MEMORY, _C), "slots {{shard}}"),),
-    description="Equal keys but unequal memory is a few big keys: redis-cli --bigkeys on the master of that shard.",
-    minimum=0,
-)
-SHARD_OPERATIONS = Panel(
-    key="shard-operations",
-    title="Load by shard",
-    queries=(Query(select(m.SHARD_OPERATIONS, _C), "slots {{shard}}"),),
-    description="One shard far above the others has a hot key: redis-cli --hotkeys, or MONITOR for a second, on its"
-    " master.",
-    minimum=0,
-)
-SKEW = Panel(
-    key="shard-skew",
-    title="Skew: the biggest shard over the mean",
-    queries=(
-        Query(select(m.SHARD_MEMORY, _C).max(Cluster) / select(m.SHARD_MEMORY, _C).avg(Cluster), "memory"),
-        Query(
-            select(m.SHARD_OPERATIONS, _C).max(Cluster) / select(m.SHARD_OPERATIONS, _C).avg(Cluster).clamp_min(1),
-            "load",
-        ),
-    ),
-    description="1 is even. At 2 one shard carries twice its share, and the cluster is full when that shard is.",
-    unit=COUNT,
-    minimum=0,
-)
-LINK_UP = Panel(
-    key="master-link",
-    title="Replicas connected to their master",
-    queries=(Query(select(m.MASTER_LINK_UP, _C, _I), "{{instance}}"),),
-    description="`no` is a replica that falls behind and cannot be promoted with fresh data: see its log for why the"
-    " synchronisation fails.",
-    style=Style.STATE_TIMELINE,
-    values=_YES_NO,
-)
-REPLICA_LAG = Panel(
-    key="replica-lag",
-    title="Time since replicas acknowledged",
-    queries=(Query(select(m.REPLICA_LAG, _C, _I), "{{slave_ip}}:{{slave_port}}"),),
-    description="Replicas acknowledge every second, so 0 and 1 are well. What rises is written on the master but lost"
-    " if it dies now.",
-    minimum=0,
-)
-FULL_SYNCS = Panel(
-    key="full-syncs",
-    title="Full resynchronisations",
-    queries=(Query(select(i.SYNC_FULL, _C, _I).increase("1h"), "{{instance}}"),),
-    description="Each copies all data and forks the master. More than a few an hour: the replication backlog is too"
-    " small for the interruptions of the link.",
-    minimum=0,
-)
-PERSISTENCE = Panel(
-    key="persistence",
-    title="Last snapshot and append-only writes worked",
-    queries=(
-        Query(select(i.RDB_LAST_STATUS, _C, _I), "{{instance}} snapshot"),
-        Query(select(i.AOF_WRITE_STATUS, _C, _I), "{{instance}} append-only file"),
-    ),
-    description="`no` for a snapshot makes Redis refuse writes by default (MISCONF): mostly a full disk or no memory to"
-    " fork.",
-    style=Style.STATE_TIMELINE,
-    values=_YES_NO,
-)
-FRAGMENTATION = Panel(
-    key="fragmentation",
-    title="Fragmentation",
-    queries=(Query(select(i.FRAGMENTATION_BYTES, _C, _I), "{{instance}}"),),
-    description="Memory held above what is used. In bytes, since the ratio is meaningless for small nodes. Gigabytes of"
-    " it are worth active defragmentation.",
 )
 NETWORK = Panel(
     key="network",
@@ -385,15 +262,15 @@ NETWORK = Panel(
         Query(select(i.NET_OUTPUT, _C, _I).rate(), "{{instance}} out"),
     ),
     description="Output that nears the host's line rate delays every answer: look for big values and for KEYS or"
-    " SMEMBERS.",
+    " SMEMBERS. No alert of ours: only the host's own monitoring knows its line rate.",
     minimum=0,
 )
 VERSIONS = Panel(
     key="versions",
     title="Servers",
     queries=(Query(select(m.INSTANCE_INFO, _C, _I)),),
-    description="Version, role and policy of each node. Different versions or policies in one cluster are left over"
-    " from a rollout that did not finish.",
+    description="Role, policy and version of each node; Valkey tells the Redis that it is compatible with. Different"
+    " policies in one cluster are left over from a rollout that did not finish.",
     style=Style.TABLE,
     columns=(
         ColumnStyle("instance", "Node"),
@@ -402,14 +279,28 @@ VERSIONS = Panel(
         ColumnStyle("maxmemory_policy", "At the memory limit"),
         ColumnStyle("os", "System"),
     ),
-    width=24,
+    width=14,
+)
+SOFTWARE = Panel(
+    key="software",
+    title="Software",
+    queries=(Query(select(m.SERVER_INFO, _C, _I)),),
+    description="What each node runs, by its own word. Two versions in one cluster are an upgrade that did not finish.",
+    style=Style.TABLE,
+    columns=(
+        ColumnStyle("instance", "Node"),
+        ColumnStyle("software", "Software"),
+        ColumnStyle("version", "Version"),
+        ColumnStyle("availability_zone", "Zone"),
+    ),
+    width=10,
 )
 UPTIME = Panel(
     key="uptime",
     title="Time since the servers started",
     queries=(Query(select(i.UPTIME, _C, _I), "{{instance}}"),),
     description="A line that falls to 0 is a restart. A master that restarts faster than cluster-node-timeout comes"
-    " back without its data when it does not persist.",
+    " back without its data when it does not persist, of which RedisShardEmptied tells.",
     minimum=0,
 )
 
@@ -430,19 +321,21 @@ def dashboards() -> tuple[Dashboard, ...]:
                 ),
                 Row("Nodes and shards", (NODE_UP, NODE_FAILED, REPLICAS, SUSPECTS, VIEWS, FAILOVERS)),
                 Row("Load, errors, time", (OPERATIONS, REFUSALS, LATENCY)),
-                Row("What runs short", (MEMORY, MEMORY_SHARE, CPU, CLIENT_SHARE, REJECTED, EVICTIONS)),
+                Row(
+                    "What runs short",
+                    (memory.MEMORY_SHARE, memory.EVICTIONS, memory.HIT_RATIO, CPU, CLIENT_SHARE, REJECTED),
+                ),
+                memory.ROW,
                 Row(
                     "Commands",
-                    (COMMAND_RATE, COMMAND_TIME, COMMAND_FAILURES, HIT_RATIO, SLOW_LENGTH, SLOW_TIME),
+                    (COMMAND_RATE, COMMAND_TIME, COMMAND_FAILURES, SLOW_LENGTH, SLOW_TIME),
                     collapsed=True,
                 ),
-                Row("Balance of the shards", (SHARD_KEYS, SHARD_MEMORY, SHARD_OPERATIONS, SKEW), collapsed=True),
-                Row(
-                    "Replication and persistence",
-                    (LINK_UP, REPLICA_LAG, FULL_SYNCS, PERSISTENCE),
-                    collapsed=True,
-                ),
-                Row("Servers", (FRAGMENTATION, NETWORK, UPTIME, VERSIONS), collapsed=True),
+                slots.ROW,
+                replication.ROW,
+                patterns.ROW,
+                sentinel.ROW,
+                Row("Servers", (NETWORK, UPTIME, VERSIONS, SOFTWARE), collapsed=True),
             ),
             variables=(
                 Variable(Cluster, select(m.UP), "Cluster"),

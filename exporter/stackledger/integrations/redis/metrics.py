@@ -10,135 +10,43 @@ name begins alike); what only counts up is typed as a counter.
 
 from __future__ import annotations
 
-from stackledger.catalogue import HOLD, Kind, Label, Metric, drop_after
+from stackledger.catalogue import HOLD, Kind, Metric, drop_after
 from stackledger.integrations.redis.info_metrics import EXPORTER, MICROSECONDS, NODES
+from stackledger.integrations.redis.labels import (
+    REFUSALS,
+    AvailabilityZone,
+    Class,
+    Cmd,
+    Db,
+    Err,
+    EventName,
+    Limit,
+    MasterHost,
+    MasterPort,
+    MasterReplid,
+    MaxmemoryPolicy,
+    Node,
+    Os,
+    ProcessId,
+    Range,
+    ReadOnly,
+    Reason,
+    RedisBuildId,
+    RedisMode,
+    RedisVersion,
+    Role,
+    RunId,
+    Shard,
+    SlaveIp,
+    SlavePort,
+    SlaveState,
+    Software,
+    TcpPort,
+    Version,
+)
 from stackledger.units import BYTES, COUNT, PER_SECOND, SECONDS, STATE, TIMESTAMP
 
-OTHER = "other"
-"""Label value that sums what is above a cap."""
-REFUSALS = ("BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "OOM")
-"""Error codes with which a server says that it cannot serve; others are the client's mistakes or redirections."""
-
 _SERIES = 20_000  # 200 busy nodes with 100 commands
-
-
-class Cmd(Label):
-    """A command as INFO commandstats spells it, container commands as `config|get`; `other` above the cap."""
-
-    bounded = False
-    cap = 1001
-
-
-class Err(Label):
-    """An error code as INFO errorstats spells it; `other` above the cap."""
-
-    bounded = False
-    cap = 129
-
-
-class Db(Label):
-    """A database: db0 in a cluster, db0 to db15 by default outside one."""
-
-
-class Reason(Label):
-    """The error code of a refusal."""
-
-    values = REFUSALS
-
-
-class SlaveIp(Label):
-    """Address of a connected replica as the master knows it."""
-
-
-class SlavePort(Label):
-    """Port of a connected replica."""
-
-
-class SlaveState(Label):
-    """State of the link to a replica, `online` when well."""
-
-
-class MasterHost(Label):
-    """Address of the master that this replica follows."""
-
-
-class MasterPort(Label):
-    """Port of the master that this replica follows."""
-
-
-class ReadOnly(Label):
-    """1 when the replica refuses writes."""
-
-
-class EventName(Label):
-    """An event of the latency monitor; Redis has about 25."""
-
-
-class Class(Label):
-    """Class of clients: normal, slave (replica) or pubsub."""
-
-    name = "class"
-
-
-class Limit(Label):
-    """`hard` or `soft`."""
-
-    values = ("hard", "soft")
-
-
-class Role(Label):
-    """Role by CLUSTER NODES or INFO: a failed node keeps the role it had."""
-
-
-class RedisVersion(Label):
-    """Version of the server."""
-
-
-class RedisBuildId(Label):
-    """Build of the server."""
-
-
-class RedisMode(Label):
-    """cluster or standalone."""
-
-
-class Os(Label):
-    """Operating system of the server."""
-
-
-class MaxmemoryPolicy(Label):
-    """What happens at the memory limit."""
-
-
-class TcpPort(Label):
-    """Port of the server."""
-
-
-class RunId(Label):
-    """Identity of the server process."""
-
-
-class ProcessId(Label):
-    """Process id of the server."""
-
-
-class MasterReplid(Label):
-    """Identity of the replication history."""
-
-
-class Node(Label):
-    """Address of a node of the cluster, as the cluster gives it."""
-
-
-class Shard(Label):
-    """A shard by its first range of slots, for instance 0-5460; `+2` after it counts further ranges."""
-
-
-class Range(Label):
-    """A range of slots, for instance 0-5460; `other` above the cap."""
-
-    bounded = False
-    cap = 33
 
 
 UP = Metric(
@@ -385,6 +293,14 @@ BUFFER_OVERCOME = Metric(
 )
 
 # -- ours, per node ----------------------------------------------------------------------------------------------------
+SERVER_INFO = Metric(
+    "stackledger_redis_server_info",
+    Kind.INFO,
+    STATE,
+    "Which software the node runs (INFO server_name, valkey_version or redis_version, availability_zone).",
+    labels=(Software, Version, AvailabilityZone),
+    budget=NODES,
+)
 COMMANDS_RECEIVED = Metric(
     "stackledger_redis_commands_received_total",
     Kind.COUNTER,

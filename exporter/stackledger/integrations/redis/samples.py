@@ -11,9 +11,10 @@ from typing import Any
 
 from stackledger.catalogue import Metric
 from stackledger.collect.snapshot import Part
-from stackledger.integrations.redis import info_metrics, topology
+from stackledger.integrations.redis import info_metrics, labels, topology
 from stackledger.integrations.redis import metrics as m
-from stackledger.integrations.redis.answers import Answers, number, pairs_of, words_of
+from stackledger.integrations.redis.answers import Answers, mode_of, number, pairs_of, words_of
+from stackledger.integrations.redis.sentinel.samples import add_sentinel
 from stackledger.integrations.redis.state import RedisState, SlowLog
 from stackledger.integrations.redis.topology import Topology
 
@@ -64,7 +65,10 @@ def node_part(answers: Answers, instance: str, caps: Caps, slow_log: SlowLog | N
     _add_commands(part, answers, caps)
     _add_refusals(part, answers.info)
     _add_errors(part, answers.info, caps)
-    _add_databases(part, answers)
+    if mode_of(answers.info) == "sentinel":
+        add_sentinel(part, answers)
+    else:
+        _add_databases(part, answers)
     _add_replication(part, answers.info)
     _add_slow_log(part, answers, slow_log)
     _add_config(part, answers.config)
@@ -80,9 +84,12 @@ def _add_fields(part: Part, table: Mapping[str, Metric[Any]], values: Mapping[st
 
 
 def _add_server(part: Part, answers: Answers) -> None:
-    info = answers.info
+    info = {**answers.info, "redis_mode": mode_of(answers.info)}
     facts = ("role", "redis_version", "redis_build_id", "redis_mode", "os", "maxmemory_policy", "tcp_port", "run_id")
     part.add(m.INSTANCE_INFO, 1, *(info.get(name, "") for name in (*facts, "process_id", "master_replid")))
+    software = info.get("server_name", "redis")
+    version = info.get(f"{software}_version") or info.get("redis_version", "")
+    part.add(m.SERVER_INFO, 1, software, version, info.get("availability_zone", ""))
     uptime, server_time = number(info.get("uptime_in_seconds")), number(info.get("server_time_usec"))
     if uptime is not None:
         part.add(m.START_TIME, (answers.read_at if server_time is None else server_time / 1e6) // 1 - uptime)
@@ -132,7 +139,7 @@ def _add_capped(part: Part, metric: Metric[Any], values: Mapping[str, float], sh
         if name in shown:
             part.add(metric, value, name)
     if rest:
-        part.add(metric, sum(rest), m.OTHER)
+        part.add(metric, sum(rest), labels.OTHER)
 
 
 def _add_errors(part: Part, info: Mapping[str, str], caps: Caps) -> None:
@@ -145,7 +152,7 @@ def _add_refusals(part: Part, info: Mapping[str, str]) -> None:
     processed = number(info.get("total_commands_processed"))
     if processed is None or "total_error_replies" not in info:
         return
-    refused = {code: pairs_of(info.get(f"errorstat_{code}", "")).get("count", 0.0) for code in m.REFUSALS}
+    refused = {code: pairs_of(info.get(f"errorstat_{code}", "")).get("count", 0.0) for code in labels.REFUSALS}
     for code, count in refused.items():
         part.add(m.COMMANDS_REFUSED, count, code)
     part.add(m.COMMANDS_RECEIVED, processed + sum(refused.values()))
@@ -169,9 +176,9 @@ def _databases(info: Mapping[str, str]) -> dict[str, dict[str, float]]:
 
 def _add_replication(part: Part, info: Mapping[str, str]) -> None:
     for replica in (words_of(value) for name, value in info.items() if _REPLICA.match(name)):
-        labels = tuple(replica.get(name, "") for name in ("ip", "port", "state"))
-        part.add(m.REPLICA_OFFSET, number(replica.get("offset")), *labels)
-        part.add(m.REPLICA_LAG, number(replica.get("lag")), *labels)
+        place = tuple(replica.get(name, "") for name in ("ip", "port", "state"))
+        part.add(m.REPLICA_OFFSET, number(replica.get("offset")), *place)
+        part.add(m.REPLICA_LAG, number(replica.get("lag")), *place)
     if info.get("role") != "slave":
         return
     master = (info.get("master_host", ""), info.get("master_port", ""))
@@ -222,13 +229,13 @@ def cluster_part(seen: Topology, state: RedisState, masters: Mapping[str, Answer
     for slots in seen.uncovered[:_RANGES]:
         part.add(m.UNCOVERED_RANGE, topology.count_slots([slots]), topology.range_label(slots))
     if seen.uncovered[_RANGES:]:
-        part.add(m.UNCOVERED_RANGE, topology.count_slots(seen.uncovered[_RANGES:]), m.OTHER)
+        part.add(m.UNCOVERED_RANGE, topology.count_slots(seen.uncovered[_RANGES:]), labels.OTHER)
     part.add(m.VIEWS, seen.views)
     part.add(m.EPOCH_CONFLICTS, seen.epoch_conflicts)
     part.add(m.FAILOVERS, state.failovers)
     part.add(m.LAST_FAILOVER, state.last_failover)
     for member in seen.members:
-        role = "master" if member.master else "slave"
+        role = topology.role_of(member, state)
         part.add(m.NODE_FAILED, float(member.id in seen.failed), member.address, role)
         part.add(m.NODE_SUSPECTED, seen.suspecting[member.id], member.address)
     for shard in seen.shards:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stackledger.integrations.redis.answers import Slow
-from stackledger.integrations.redis.metrics import OTHER
+from stackledger.integrations.redis.labels import OTHER
 from stackledger.integrations.redis.state import SlowCommand, SlowLog
 
 READ = 32

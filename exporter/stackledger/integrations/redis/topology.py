@@ -138,10 +138,21 @@ def remember(state: RedisState, topology: Topology, now: float, *, dials: Mappin
         if before is not None and member.slots and _took_over(before, state):
             state.failovers += 1
             state.last_failover = now
-    state.nodes = {
-        member.id: Remembered(member.address, dials[member.id], member.primary, member.slot_count)
-        for member in topology.members
-    }
+    state.nodes = {member.id: _remembered(member, topology, state, dials) for member in topology.members}
+
+
+def _remembered(member: Member, topology: Topology, state: RedisState, dials: Mapping[str, str]) -> Remembered:
+    before = state.nodes.get(member.id)
+    served = member.id in topology.failed and before is not None and before.serves
+    serves = bool(member.slots) or served
+    return Remembered(member.address, dials[member.id], member.primary, member.slot_count, serves)
+
+
+def role_of(member: Member, state: RedisState) -> str:
+    """`master` that has slots, or had when it was last well; `idle` for a master that serves nothing; `slave`."""
+    known = state.nodes.get(member.id)
+    serves = bool(member.slots) or (known is not None and known.serves)
+    return "slave" if not member.master else "master" if serves else "idle"
 
 
 def _took_over(before: Remembered, state: RedisState) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stackledger.catalogue import Metric
-from stackledger.integrations.redis import info_metrics, samples, slow_log
+from stackledger.integrations.redis import info_metrics, labels, samples, slow_log
 from stackledger.integrations.redis import metrics as m
 from stackledger.integrations.redis.answers import Answers, Slow
 from stackledger.integrations.redis.slow_log import advance
@@ -28,6 +28,7 @@ def test_what_was_not_said_is_absent() -> None:
     shown = set(part_of({}).rows)
     assert shown == {
         m.INSTANCE_INFO,
+        m.SERVER_INFO,
         info_metrics.CLUSTER_ENABLED,
         info_metrics.UPTIME,
         m.START_TIME,
@@ -81,7 +82,7 @@ def test_refusals_begin_at_zero_and_count_only_what_is_the_servers_fault() -> No
         }
     )
     found = rows(part, m.COMMANDS_REFUSED)
-    assert {key[0] for key in found} == set(m.REFUSALS)
+    assert {key[0] for key in found} == set(labels.REFUSALS)
     assert found["OOM",] == 3
     assert sum(found.values()) == 3
     assert rows(part, m.COMMANDS_RECEIVED) == {(): 103}
@@ -133,7 +134,7 @@ def test_the_slow_log_counts_each_entry_once() -> None:
 def test_slow_commands_that_fell_out_of_the_log_are_still_counted() -> None:
     log = advance(SlowLog("run", 10), "run", entries(*range(100, 68, -1)))
     assert log.commands["get"].entries == 32
-    assert log.commands[m.OTHER].entries == 58
+    assert log.commands[labels.OTHER].entries == 58
     assert sum(counted.entries for counted in log.commands.values()) == 90
 
 

@@ -122,3 +122,20 @@ def test_labels_of_shards_and_ranges() -> None:
     scattered = member("m1", slots=((0, 10), (20, 20), (30, 40)))
     assert judged(view("m1", (scattered,))).shards[0].label == "0-10+2"
     assert judged(view("m1", (scattered,))).uncovered == ((11, 19), (21, 29), (41, 16383))
+
+
+def test_a_master_that_never_had_slots_is_idle_and_one_that_lost_them_by_failing_is_not() -> None:
+    state = RedisState()
+    spare = member("m3", epoch=9)
+
+    def see(*members: Member) -> dict[str, str]:
+        seen = judged(view("m2", members))
+        topology.remember(state, seen, 0.0, dials={one.id: one.address for one in members})
+        return {one.id: topology.role_of(one, state) for one in members}
+
+    assert see(*WELL, spare) == {"m1": "master", "m2": "master", "r1": "slave", "r2": "slave", "m3": "idle"}
+    promoted = member("r1", epoch=10, slots=HALVES[:1])
+    for _ in range(3):
+        roles = see(flagged(replace(M1, slots=()), "fail"), M2, promoted, R2, flagged(spare, "fail"))
+        assert (roles["m1"], roles["r1"], roles["m3"]) == ("master", "master", "idle")
+    assert see(replace(M1, slots=()), M2, promoted, R2)["m1"] == "idle", "it is back, and has nothing to serve"

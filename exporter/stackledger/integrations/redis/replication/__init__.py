@@ -1,0 +1,1 @@
+"""Replicas in step, and data on disk: what a failure would lose. Panels and alerts."""

@@ -1,0 +1,1 @@
+"""Redis Sentinel: what Sentinels say of the masters that they watch. `answers` reads it, `watch` judges it."""

@@ -1,0 +1,98 @@
+"""Panels about single slots, and about how evenly the shards are loaded."""
+
+from __future__ import annotations
+
+from stackledger.catalogue import Cluster
+from stackledger.integrations.redis import metrics as rm
+from stackledger.integrations.redis.slots import metrics as m
+from stackledger.model import Panel, Query, Row
+from stackledger.promql import select
+from stackledger.units import COUNT
+
+_C = Cluster.variable()
+_LONG = "15m"  # the slow lane looks every five minutes: a shorter window would mostly hold no change
+
+SHARD_KEYS = Panel(
+    key="shard-keys",
+    title="Keys by shard",
+    queries=(Query(select(rm.SHARD_KEYS, _C), "slots {{shard}}"),),
+    description="Shards far apart come from hash tags that put many keys into one slot, or from slots shared out"
+    " badly. What it costs is memory, of which RedisShardMemoryUneven tells.",
+    minimum=0,
+)
+SHARD_MEMORY = Panel(
+    key="shard-memory",
+    title="Memory by shard",
+    queries=(Query(select(rm.SHARD_MEMORY, _C), "slots {{shard}}"),),
+    description="Equal keys but unequal memory is a few big keys: redis-cli --bigkeys on the master of that shard.",
+    minimum=0,
+)
+SHARD_OPERATIONS = Panel(
+    key="shard-operations",
+    title="Load by shard",
+    queries=(Query(select(rm.SHARD_OPERATIONS, _C), "slots {{shard}}"),),
+    description="One shard far above the others has a hot key: Hot slots below where the server tells, else"
+    " redis-cli --hotkeys, or MONITOR for a second, on its master.",
+    minimum=0,
+)
+MEMORY_SKEW = Panel(
+    key="shard-memory-skew",
+    title="Memory: the biggest shard over the mean",
+    queries=(
+        Query(
+            select(rm.SHARD_MEMORY, _C).max(Cluster).as_unit(COUNT)
+            / select(rm.SHARD_MEMORY, _C).avg(Cluster).as_unit(COUNT),
+            "{{cluster}}",
+        ),
+        Query(
+            select(rm.SHARD_KEYS, _C).max(Cluster) / select(rm.SHARD_KEYS, _C).avg(Cluster).clamp_min(1),
+            "{{cluster}} keys",
+        ),
+    ),
+    description="1 is even. At 2 one shard carries twice its share, and the cluster is full when that shard is.",
+    unit=COUNT,
+    minimum=0,
+)
+LOAD_SKEW = Panel(
+    key="shard-load-skew",
+    title="Load: the busiest shard over the mean",
+    queries=(
+        Query(
+            select(rm.SHARD_OPERATIONS, _C).avg_over(_LONG).max(Cluster)
+            / select(rm.SHARD_OPERATIONS, _C).avg_over(_LONG).avg(Cluster).clamp_min(1),
+            "{{cluster}}",
+        ),
+    ),
+    description="1 is even. One thread serves a shard, so at 2 the cluster is at its end with half of its CPU unused.",
+    unit=COUNT,
+    minimum=0,
+)
+SLOT_KEYS = Panel(
+    key="slot-keys",
+    title="Keys of the biggest slots",
+    queries=(Query(select(m.KEYS, _C, m.Slot.ne("other")).top(12), "slot {{slot}}"),),
+    description="A slot far above the others holds one hash tag's keys: CLUSTER GETKEYSINSLOT on its master shows"
+    " some. A slot cannot be split over two shards. Empty before Redis 8.2 and Valkey 8.",
+    minimum=0,
+)
+SLOT_CPU = Panel(
+    key="slot-cpu",
+    title="CPU time of the busiest slots, in 15 minutes",
+    queries=(Query(select(m.CPU, _C).increase(_LONG).top(12), "slot {{slot}}"),),
+    description="15 minutes are a whole core. A single slot that takes most of its shard is a hot key or hash tag:"
+    " spread it, or read it from replicas. `other` sums the rest. RedisShardLoadUneven tells when it matters.",
+    minimum=0,
+)
+SLOT_NETWORK = Panel(
+    key="slot-network",
+    title="Network of the busiest slots, in 15 minutes",
+    queries=(Query(select(m.NETWORK, _C).increase(_LONG).top(12), "slot {{slot}} {{direction}}"),),
+    description="Much out of one slot with few commands is a big value that is read whole. `other` sums the rest.",
+    minimum=0,
+)
+
+ROW = Row(
+    "Balance of shards and slots",
+    (SHARD_KEYS, SHARD_MEMORY, SHARD_OPERATIONS, MEMORY_SKEW, LOAD_SKEW, SLOT_KEYS, SLOT_CPU, SLOT_NETWORK),
+    collapsed=True,
+)
