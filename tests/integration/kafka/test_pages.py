@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from confluent_kafka.admin import AdminClient
 from lab.kafka import KafkaCluster
 from lab.process import wait_until
 from stackledger.integrations.kafka import KAFKA
+from stackledger.model import Severity
 from tests.conftest import running
 from tests.integration.kafka.raw_produce import leave_hanging
-from tests.integration.pages.watch import Watch, watching
+from tests.integration.kafka.watch import Watch, watching
 
 pytestmark = pytest.mark.real("kafka", "prometheus")
 
@@ -24,6 +26,14 @@ PROPERTIES = {
 }
 PAGE_SECONDS = 0.05
 """The issue's bound on /metrics while a broker hangs; the least of several, for the machine is shared."""
+
+
+PAGES = {alert.name for alert in KAFKA.alerts() if alert.severity is Severity.PAGE}
+
+
+def test_every_page_has_its_fault() -> None:
+    fired = set(re.findall(r'watch\.fires\(\s*"(\w+)"', Path(__file__).read_text()))
+    assert fired == PAGES
 
 
 @pytest.fixture(scope="module")
