@@ -55,6 +55,7 @@ def alerts() -> tuple[AlertRule, ...]:
         sentinel.NO_REPLICA,
         slots.MEMORY_UNEVEN,
         slots.LOAD_UNEVEN,
+        slots.HALF_MOVED,
         KEY_SCAN_OVERDUE,
     )
 

@@ -6,6 +6,7 @@ from stackledger.catalogue import Cluster, Instance, Le
 from stackledger.integrations.redis import info_metrics as i
 from stackledger.integrations.redis import labels
 from stackledger.integrations.redis import metrics as m
+from stackledger.integrations.redis.labels import Cmd
 from stackledger.integrations.redis.memory import panels as memory
 from stackledger.integrations.redis.patterns import panels as patterns
 from stackledger.integrations.redis.replication import panels as replication
@@ -246,6 +247,14 @@ SLOW_LENGTH = Panel(
     description="Entries kept, at most slowlog-max-len. Where it fills, SLOWLOG GET on that node shows the commands.",
     minimum=0,
 )
+SLOW_ENTRIES = Panel(
+    key="slow-entries",
+    title="Commands that entered the slow log",
+    queries=(Query(select(m.SLOW_COMMANDS, _C, _I).rate().sum(Cluster, Cmd), "{{cmd}}"),),
+    description="Counted while the log is read, so a log that is too short for its traffic loses none. A command that"
+    " appears here under load was given too much to do: KEYS, SMEMBERS of a large set, a long script.",
+    minimum=0,
+)
 SLOW_TIME = Panel(
     key="slow-commands",
     title="Time in slow commands",
@@ -328,9 +337,10 @@ def dashboards() -> tuple[Dashboard, ...]:
                 memory.ROW,
                 Row(
                     "Commands",
-                    (COMMAND_RATE, COMMAND_TIME, COMMAND_FAILURES, SLOW_LENGTH, SLOW_TIME),
+                    (COMMAND_RATE, COMMAND_TIME, COMMAND_FAILURES, SLOW_LENGTH, SLOW_ENTRIES, SLOW_TIME),
                     collapsed=True,
                 ),
+                slots.COVERAGE,
                 slots.ROW,
                 replication.ROW,
                 patterns.ROW,

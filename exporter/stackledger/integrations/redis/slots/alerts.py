@@ -83,3 +83,33 @@ LOAD_UNEVEN = AlertRule(
         ),
     ),
 )
+HALF_MOVED = AlertRule(
+    name="RedisSlotHalfMoved",
+    condition=above(select(m.MIGRATING).sum(Cluster) + select(m.IMPORTING).sum(Cluster), 0),
+    hold="6h",
+    severity=Severity.TICKET,
+    summary="Redis {{ $labels.cluster }}: slots have been on the move for six hours",
+    description="A resharding runs for very long, or was broken off and left a slot half moved: commands on several of"
+    " its keys are answered with TRYAGAIN. redis-cli --cluster check names the slots, --cluster fix ends the move.",
+    panel=panels.MOVING,
+    tests=(
+        RuleTest(
+            "a resharding was broken off",
+            {
+                'stackledger_redis_slots_migrating{cluster="cache",instance="10.0.0.1:6379"}': "0x12 1x100",
+                'stackledger_redis_slots_importing{cluster="cache",instance="10.0.0.2:6379"}': "0x12 1x100",
+            },
+            (Silent("6h"), Fires("7h30m", (_CACHE,))),
+            interval="5m",
+        ),
+        RuleTest(
+            "a resharding of two hours",
+            {
+                'stackledger_redis_slots_migrating{cluster="cache",instance="10.0.0.1:6379"}': "0x12 1x24 0x60",
+                'stackledger_redis_slots_importing{cluster="cache",instance="10.0.0.2:6379"}': "0x12 1x24 0x60",
+            },
+            (Silent("2h"), Silent("7h30m")),
+            interval="5m",
+        ),
+    ),
+)

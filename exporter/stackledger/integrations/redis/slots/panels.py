@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from stackledger.catalogue import Cluster
 from stackledger.integrations.redis import metrics as rm
+from stackledger.integrations.redis.labels import Range
 from stackledger.integrations.redis.slots import metrics as m
-from stackledger.model import Panel, Query, Row
+from stackledger.model import ColumnStyle, Panel, Query, Row, Style
 from stackledger.promql import select
 from stackledger.units import COUNT
 
@@ -91,8 +92,46 @@ SLOT_NETWORK = Panel(
     minimum=0,
 )
 
+MOVING = Panel(
+    key="slots-moving",
+    title="Slots that are half moved",
+    queries=(
+        Query(select(rm.MIGRATING, _C).sum(Cluster), "{{cluster}} leaving"),
+        Query(select(rm.IMPORTING, _C).sum(Cluster), "{{cluster}} arriving"),
+    ),
+    description="A resharding moves one slot after the other, so 1 and 1 for its time is usual. Slots that stay half"
+    " moved answer multi-key commands with TRYAGAIN: redis-cli --cluster fix ends the move.",
+    minimum=0,
+)
+VIEWS_UNCOVERED = Panel(
+    key="views-uncovered",
+    title="Slots that nobody serves, as each node sees it",
+    queries=(Query(select(rm.VIEW_UNCOVERED, _C), "{{instance}}"),),
+    description="Nodes that differ see different clusters: a node with a high count is cut off from the others, and its"
+    " clients are refused though the cluster is well.",
+    minimum=0,
+)
+RANGES_UNCOVERED = Panel(
+    key="ranges-uncovered",
+    title="Ranges of slots that nobody serves",
+    queries=(Query(select(rm.UNCOVERED_RANGE, _C).max(Cluster, Range), "{{range}}"),),
+    description="Which keys can be neither read nor written; empty when all is well. CLUSTER KEYSLOT tells the"
+    " slot of a key.",
+    style=Style.TABLE,
+    columns=(ColumnStyle("range", "Slots"), ColumnStyle("A", "How many", COUNT)),
+)
+LAST_FAILOVER = Panel(
+    key="since-last-failover",
+    title="Time since the last failover",
+    queries=(Query(select(rm.LAST_FAILOVER, _C).age(), "{{cluster}}"),),
+    description="Since this service watches. A failover that nobody planned cost seconds of refused writes, and what"
+    " the old master had not yet replicated.",
+    minimum=0,
+)
+
 ROW = Row(
     "Balance of shards and slots",
     (SHARD_KEYS, SHARD_MEMORY, SHARD_OPERATIONS, MEMORY_SKEW, LOAD_SKEW, SLOT_KEYS, SLOT_CPU, SLOT_NETWORK),
     collapsed=True,
 )
+COVERAGE = Row("Slots: who serves them", (MOVING, VIEWS_UNCOVERED, RANGES_UNCOVERED, LAST_FAILOVER), collapsed=True)
