@@ -65,6 +65,7 @@ KAFKA = Dashboard(
                 transactions.OPEN_AGE,
                 transactions.STATES,
                 transactions.TO_ABORT,
+                topics.HELD_BACK,
             ),
             collapsed=True,
         ),

@@ -6,7 +6,7 @@ from typing import Final
 
 from stackledger.catalogue import Cluster
 from stackledger.integrations.kafka.groups import metrics as m
-from stackledger.integrations.kafka.labels import GroupId, GroupType, Reason, TopicName, Verdict
+from stackledger.integrations.kafka.labels import GroupId, GroupType, PartitionId, Reason, TopicName, Verdict
 from stackledger.integrations.kafka.topics import metrics as of_topics
 from stackledger.model import ColumnStyle, Dashboard, Folder, Panel, Query, Row, Style, ValueText, Variable
 from stackledger.promql import select
@@ -257,6 +257,26 @@ WORST_PARTITION_ID = Panel(
     ),
     width=6,
 )
+STABLE_LAG = Panel(
+    key="stable-lag",
+    title="Lag of readers with read_committed",
+    queries=(Query(select(m.STABLE_LAG, _C, _G, _T), _LEGEND),),
+    description="Offsets up to the last stable one, which is all that such a reader can get. Where it is 0 and the lag"
+    " in records is not, an open transaction holds the reader back. Empty unless the target's settings say"
+    " `stable_offsets: true`.",
+)
+PARTITION_SECONDS = Panel(
+    key="partition-lag-seconds",
+    title="Lag in seconds by partition, twenty highest",
+    queries=(
+        Query(
+            select(m.PARTITION_LAG_SECONDS, _C, _G, _T).max(Cluster, GroupId, TopicName, PartitionId).top(20),
+            "{{group_id}} {{topic_name}}/{{partition_id}}",
+        ),
+    ),
+    description="Partitions of one group far apart: look at the member that has the late one. Empty unless the target's"
+    " settings say `partition_seconds: true`.",
+)
 LAST_COMMIT = Panel(
     key="since-last-commit",
     title="Time since the last commit",
@@ -288,7 +308,11 @@ CONSUMERS = Dashboard(
         Row("Is it broken?", (WORST_VERDICT, WORST_SECONDS, TOTAL_LAG, LOST, GROUPS)),
         Row("Lag", (LAG_SECONDS, LAG_RECORDS, VERDICTS, TREND)),
         Row("Work", (CONSUMED, PRODUCED, DRAIN, MEMBERS, HEADROOM, STATES)),
-        Row("Partitions", (WORST_PARTITION, WORST_PARTITION_ID, ASSIGNED, HEADROOM_RECORDS), collapsed=True),
+        Row(
+            "Partitions",
+            (WORST_PARTITION, WORST_PARTITION_ID, ASSIGNED, HEADROOM_RECORDS, PARTITION_SECONDS, STABLE_LAG),
+            collapsed=True,
+        ),
         Row("Details", (REASONS, DOUBT, METHODS, LAST_COMMIT, HELD), collapsed=True),
     ),
     tags=("kafka", "detail"),

@@ -117,3 +117,11 @@ LAG_GROWTH = Panel(
     " consumers, can carry.",
     width=8,
 )
+HELD_BACK = Panel(
+    key="open-transaction-records",
+    title="Records that open transactions hold back",
+    queries=(Query(select(m.OPEN_TRANSACTION_RECORDS, _C).max(Cluster, TopicName).top(10), "{{topic_name}}"),),
+    description="Written, but not yet to be had by readers with read_committed. Empty unless the target's settings say"
+    " `stable_offsets: true`.",
+    width=12,
+)
