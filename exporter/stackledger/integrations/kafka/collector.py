@@ -156,7 +156,7 @@ class KafkaSource:
         add_completeness(part, state, answers.at)
         add_throughput(part, state, view.settings.throughput)
         add_groups(part, state, view=view)
-        view.keys.end()
+        view.end()
         failed = {samples.address_of(answers.expected[key]): error for key, error in answers.failed.items()}
         facets = {**answers.facets, "quorum": answers.quorum.error, "configs": self._config_error}
         return Snapshot(parts, failed, facets)

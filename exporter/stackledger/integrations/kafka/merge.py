@@ -7,12 +7,13 @@ coordinator, or every broker, says that it is gone.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Final
 
 from stackledger.integrations.kafka.answers import Answers, GroupAnswer, Offsets
 from stackledger.integrations.kafka.cluster.health import isr_changes
 from stackledger.integrations.kafka.filters import Filters
+from stackledger.integrations.kafka.groups.facts import between
 from stackledger.integrations.kafka.groups.lag import pack, remember
 from stackledger.integrations.kafka.groups.verdict import CAUGHT_UP, Situation, judge, progress
 from stackledger.integrations.kafka.state import Departed, GroupMemory, GroupTopic, KafkaState, Reading, TopicMemory
@@ -40,25 +41,10 @@ def _note_reading(state: KafkaState, answers: Answers, *, keep: float) -> None:
     """What the throughput is judged by: only a reading in which every leader and every coordinator told counts."""
     held = any(topic.held for topic in state.topics.values()) or any(group.held for group in state.groups.values())
     times = [answer.high_at for answer in answers.brokers.values()]
-    reading = Reading(
-        sum(times) / len(times),
-        state.total_produced,
-        state.total_consumed,
-        sum(group_lag(group, state.topics) for group in state.groups.values()),
-    )
+    lag = sum(commits.lag for group in state.groups.values() for commits in group.topics.values())
+    reading = Reading(sum(times) / len(times), state.total_produced, state.total_consumed, lag)
     complete = not held and not answers.failed
     note(state.readings, reading, spread=max(times) - min(times), complete=complete, keep=keep)
-
-
-def group_lag(group: GroupMemory, topics: Mapping[str, TopicMemory]) -> int:
-    """Offsets between the group's commits and the ends, over all topics that are still the same."""
-    total = 0
-    for name, commits in group.topics.items():
-        topic = topics.get(name)
-        if topic is not None and topic.id == commits.topic_id:
-            high = topic.high
-            total += sum(end - at for index, at in commits.committed.items() if (end := high.get(index, -1)) > at)
-    return total
 
 
 def _same_cluster(state: KafkaState, metadata: Metadata) -> None:
@@ -102,7 +88,9 @@ def _merge_topics(state: KafkaState, answers: Answers, filters: Filters) -> set[
         state.total_produced += grown
         if name in other:
             state.other_produced += grown
-        memory.low.update(low.get(name, {}))
+        first = low.get(name, {})
+        if not first.items() <= memory.low.items():
+            memory.low = memory.low | first
         memory.stable.update(stable.get(name, {}))
     return moved
 
@@ -171,7 +159,7 @@ def _take(memory: TopicMemory, fresh: dict[int, int], *, swept_at: float) -> int
             peak[partition] = offset
     held = range(size) if not fresh else [index for index in range(size) if index not in fresh]
     memory.held = {index: memory.held.get(index, swept_at if index in memory.high else 0.0) for index in held}
-    memory.high.update(fresh)
+    memory.high = memory.high | fresh
     memory.produced += grown
     return grown
 
@@ -249,10 +237,12 @@ def _take_commits(
         if known is None or is_new:
             known = memory.topics[name] = GroupTopic(topic.id, committed)
         learned = bool(known.waiting and topic.markers)
-        if is_new or name in moved or learned or committed != known.committed:  # else nothing can have changed
+        moves = committed is not known.committed and committed != known.committed
+        if is_new or name in moved or learned or moves or known.lag < 0:  # else nothing can have changed
             step = progress(known.committed, committed, topic.ends(), waiting=known.waiting, now=now)
-            known.committed_at = now if committed != known.committed else known.committed_at
-            known.committed, known.waiting = committed, step.waiting
+            if moves:
+                known.committed, known.committed_at = committed, now
+            known.waiting, known.lag = step.waiting, between(committed, topic.high)
             known.consumed += step.consumed
             grown += step.consumed
             known.rewound_at = now if step.rewound else known.rewound_at

@@ -37,16 +37,14 @@ def progress(
     old: Mapping[int, int], new: Mapping[int, int], high: Mapping[int, int], *, waiting: Mapping[int, float], now: float
 ) -> Progress:
     """Compare two sweeps. A partition waits from the moment when it is first seen with lag and an unmoved commit."""
-    since = {
-        partition: waiting.get(partition, now) if old.get(partition) == offset else now
-        for partition, offset in new.items()
-        if high.get(partition, offset) > offset
-    }
+    behind = [partition for partition, offset in new.items() if high.get(partition, offset) > offset]
     if old == new:
-        return Progress(since, 0, rewound=False)
-    moves = [offset - before for partition, offset in new.items() if (before := old.get(partition)) is not None]
-    forward = sum(move for move in moves if move > 0)
-    return Progress(since, forward, rewound=any(move < 0 for move in moves))
+        return Progress({partition: waiting.get(partition, now) for partition in behind}, 0, rewound=False)
+    moves = {partition: offset - old[partition] for partition, offset in new.items() if partition in old}
+    since = {partition: now if moves.get(partition, 1) else waiting.get(partition, now) for partition in behind}
+    steps = moves.values()
+    rewound = min(steps, default=0) < 0
+    return Progress(since, sum(step for step in steps if step > 0) if rewound else sum(steps), rewound=rewound)
 
 
 class Situation(NamedTuple):
