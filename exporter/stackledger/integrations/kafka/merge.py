@@ -107,11 +107,9 @@ def _forget_topics(state: KafkaState, listed: Collection[str], now: float) -> No
 
 
 def _gather(into: Offsets, part: Offsets) -> None:
+    """Add what one broker told; the answers themselves are left alone, for they are kept to compare with."""
     for topic, offsets in part.items():
-        if topic in into:
-            into[topic].update(offsets)
-        else:
-            into[topic] = offsets
+        into[topic] = into[topic] | offsets if topic in into else offsets
 
 
 def _memory(state: KafkaState, name: str, topic: Topic) -> TopicMemory:

@@ -29,7 +29,6 @@ from stackledger.integrations.kafka.wire.messages.offsets import (
     LATEST,
     GroupOffsets,
     Isolation,
-    ListOffsetsRequest,
     LogOffsets,
 )
 from stackledger.integrations.kafka.wire.request import UnsupportedApiError
@@ -155,7 +154,7 @@ class Sweep:
     ) -> Offsets:
         if not partitions:
             return {}
-        answer = await self.cluster.request(broker_id, ListOffsetsRequest(partitions, timestamp, isolation))
+        answer = await self.cluster.list_offsets(broker_id, partitions, timestamp, isolation)
         self._note_refusals(answer)
         return answer.offsets
 
