@@ -8,14 +8,15 @@ coordinator, or every broker, says that it is gone.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Final
 
 from stackledger.integrations.kafka.answers import Answers, GroupAnswer, Offsets
 from stackledger.integrations.kafka.cluster.health import isr_changes
 from stackledger.integrations.kafka.filters import Filters
-from stackledger.integrations.kafka.groups.facts import between
+from stackledger.integrations.kafka.groups.facts import Facts, FactsMemory
 from stackledger.integrations.kafka.groups.lag import pack, remember
-from stackledger.integrations.kafka.groups.verdict import CAUGHT_UP, Situation, judge, progress
+from stackledger.integrations.kafka.groups.verdict import CAUGHT_UP, Judgement, Situation, judge, progress
 from stackledger.integrations.kafka.state import Departed, GroupMemory, GroupTopic, KafkaState, Reading, TopicMemory
 from stackledger.integrations.kafka.topics.throughput import note
 from stackledger.integrations.kafka.wire.messages.cluster import Metadata, Topic
@@ -25,12 +26,21 @@ _DEPARTED_SECONDS: Final = 600.0
 _MAX_DEPARTED: Final = 20_000
 
 
-def merge(state: KafkaState, answers: Answers, *, filters: Filters, stuck_after: float, window: float) -> None:
+def merge(
+    state: KafkaState,
+    answers: Answers,
+    *,
+    filters: Filters,
+    stuck_after: float,
+    window: float,
+    facts: FactsMemory | None = None,
+) -> None:
     """Bring the state up to date with one sweep. `window` is how many seconds of readings are kept."""
     _same_cluster(state, answers.metadata)
     moved = _merge_topics(state, answers, filters)
     _merge_history(state, answers.at)
-    _merge_groups(state, answers, moved, stuck_after=stuck_after)
+    judge_by = _Judging(moved, facts or FactsMemory(), answers.at, stuck_after)
+    _merge_groups(state, answers, judge_by)
     _note_reading(state, answers, keep=window)
     state.brokers = dict(answers.expected)
     state.listed = True
@@ -171,13 +181,24 @@ def _merge_history(state: KafkaState, at: float) -> None:
 # -- groups ------------------------------------------------------------------------------------------------------------
 
 
-def _merge_groups(state: KafkaState, answers: Answers, moved: set[str], *, stuck_after: float) -> None:
+@dataclass(frozen=True, slots=True)
+class _Judging:
+    """What the groups of one sweep are judged by."""
+
+    moved: set[str]
+    """Topics whose ends moved."""
+    facts: FactsMemory
+    now: float
+    stuck_after: float
+
+
+def _merge_groups(state: KafkaState, answers: Answers, judge_by: _Judging) -> None:
     seen: set[str] = set()
     other = state.groups.keys() - set(state.shown_groups) if state.shown_groups else frozenset()
     for broker_id, answer in answers.brokers.items():
         for group_id, group in (answer.groups or {}).items():
             seen.add(group_id)
-            grown = _take_group(state, broker_id, group, moved, now=answers.at, stuck_after=stuck_after)
+            grown = _take_group(state, broker_id, group, judge_by)
             state.total_consumed += grown
             if group_id in other:
                 state.other_consumed += grown
@@ -198,9 +219,7 @@ def _forget_or_hold(state: KafkaState, answers: Answers, seen: set[str]) -> None
             del state.groups[group_id]
 
 
-def _take_group(
-    state: KafkaState, broker_id: int, answer: GroupAnswer, moved: set[str], *, now: float, stuck_after: float
-) -> int:
+def _take_group(state: KafkaState, broker_id: int, answer: GroupAnswer, judge_by: _Judging) -> int:
     listed, members = answer.listed, answer.members
     memory = state.groups.get(listed.group_id)
     if memory is None:
@@ -216,13 +235,12 @@ def _take_group(
     memory.held = answer.offsets is None
     if answer.offsets is None:
         return 0
-    return _take_commits(state, memory, answer.offsets, moved, now=now, stuck_after=stuck_after)
+    return _take_commits(state, listed.group_id, memory, answer.offsets, judge_by)
 
 
-def _take_commits(
-    state: KafkaState, memory: GroupMemory, offsets: Offsets, moved: set[str], *, now: float, stuck_after: float
-) -> int:
+def _take_commits(state: KafkaState, group: str, memory: GroupMemory, offsets: Offsets, judge_by: _Judging) -> int:
     grown = 0
+    now = judge_by.now
     for name in memory.topics.keys() - (offsets.keys() & state.topics.keys()):
         del memory.topics[name]
         memory.verdicts.pop(name, None)
@@ -236,20 +254,32 @@ def _take_commits(
             known = memory.topics[name] = GroupTopic(topic.id, committed)
         learned = bool(known.waiting and topic.markers)
         moves = committed is not known.committed and committed != known.committed
-        if is_new or name in moved or learned or moves or known.lag < 0:  # else nothing can have changed
-            step = progress(known.committed, committed, topic.ends(), waiting=known.waiting, now=now)
-            if moves:
-                known.committed, known.committed_at = committed, now
-            known.waiting, known.lag = step.waiting, between(committed, topic.high)
+        if is_new or name in judge_by.moved or learned or moves or known.lag < 0:  # else nothing can have changed
+            before, known.committed = known.committed, committed if moves else known.committed
+            facts = judge_by.facts.of((group, name), known.committed, topic)
+            step = progress(before, committed, _behind(facts, topic), waiting=known.waiting, now=now)
+            known.committed_at = now if moves else known.committed_at
+            known.waiting, known.lag = step.waiting, facts.lag
             known.consumed += step.consumed
             grown += step.consumed
             known.rewound_at = now if step.rewound else known.rewound_at
-        if known.waiting or known.rewound_at:
-            situation = Situation(known.waiting, _readers(memory, name), memory.state, known.rewound_at)
-            memory.verdicts[name] = judge(situation, now=now, stuck_after=stuck_after)
-        else:
-            memory.verdicts[name] = CAUGHT_UP
+        memory.verdicts[name] = _judged(memory, name, known, judge_by)
     return grown
+
+
+def _behind(facts: Facts, topic: TopicMemory) -> Collection[int]:
+    """The partitions in which a record waits: an end of a transaction right before the end of the log is none."""
+    if not topic.markers:
+        return facts.behind
+    ends = topic.ends()
+    return [index for index, offset in facts.behind.items() if offset < ends[index]]
+
+
+def _judged(memory: GroupMemory, topic: str, known: GroupTopic, judge_by: _Judging) -> Judgement:
+    if not known.waiting and not known.rewound_at:
+        return CAUGHT_UP
+    situation = Situation(known.waiting, _readers(memory, topic), memory.state, known.rewound_at)
+    return judge(situation, now=judge_by.now, stuck_after=judge_by.stuck_after)
 
 
 def _readers(memory: GroupMemory, topic: str) -> int | None:

@@ -48,7 +48,7 @@ class FactsMemory:
     def of(self, key: Key, committed: Offsets, topic: TopicMemory) -> Facts:
         """The facts, found anew where the commits or the topic's offsets were replaced."""
         high, low = topic.high, topic.low
-        row = self._before.get(key)
+        row = self._now.get(key) or self._before.get(key)
         if row is None or row[0] is not committed or row[1] is not high or row[2] is not low:
             row = committed, high, low, facts_of(committed, high, low)
         self._now[key] = row

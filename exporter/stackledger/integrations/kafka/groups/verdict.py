@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
 
 REWIND_SHOWN_SECONDS: Final = 300.0
@@ -34,10 +34,12 @@ class Progress(NamedTuple):
 
 
 def progress(
-    old: Mapping[int, int], new: Mapping[int, int], high: Mapping[int, int], *, waiting: Mapping[int, float], now: float
+    old: Mapping[int, int], new: Mapping[int, int], behind: Collection[int], *, waiting: Mapping[int, float], now: float
 ) -> Progress:
-    """Compare two sweeps. A partition waits from the moment when it is first seen with lag and an unmoved commit."""
-    behind = [partition for partition, offset in new.items() if high.get(partition, offset) > offset]
+    """Compare two sweeps. A partition waits from the moment when it is first seen with lag and an unmoved commit.
+
+    `behind` are the partitions with lag.
+    """
     if old == new:
         return Progress({partition: waiting.get(partition, now) for partition in behind}, 0, rewound=False)
     moves = {partition: offset - old[partition] for partition, offset in new.items() if partition in old}
