@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -24,6 +25,7 @@ from stackledger.serve.observer import Observer
 _LOG = logging.getLogger(__name__)
 
 
+_GARBAGE_THRESHOLD: Final = 50_000
 _TICK_SECONDS: Final = 1.0
 """How often the Date header is set anew."""
 
@@ -72,12 +74,24 @@ async def run(configuration: Configuration, clock: Clock) -> None:
         loop.add_signal_handler(name, server.end)
     loop.add_signal_handler(signal.SIGHUP, reload)
     await observer.start()
+    _calm_garbage_collection()
     _LOG.info("serving", extra={"address": configuration.root.http.listen, "targets": len(observer.targets)})
     try:
         await server.serve(sockets=[listener])
     finally:
         await observer.close()
         listener.close()
+
+
+def _calm_garbage_collection() -> None:
+    """Look for cycles seldom, and never again among what the start made.
+
+    A sweep makes and frees hundreds of thousands of objects, none of them in cycles: the default would look for some
+    every 700 objects, a twentieth of a sweep's CPU.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GARBAGE_THRESHOLD)
 
 
 def _uvicorn_settings(configuration: Configuration, app: FastAPI) -> uvicorn.Config:
