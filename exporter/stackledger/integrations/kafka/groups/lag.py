@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Collection, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass
-from operator import itemgetter, lt, sub
+from operator import itemgetter, lt, mul, sub, truediv
 from typing import Final
 
 from stackledger.integrations.kafka.state import HistoryPoint
@@ -121,14 +121,13 @@ def age_of(
 def _picked(row: Sequence[int], partitions: Collection[int]) -> Sequence[int]:
     """The row's values of these partitions, without a loop in Python; empty where it does not know all of them."""
     try:
-        values = itemgetter(*partitions)(row) if len(partitions) > 1 else [row[index] for index in partitions]
+        return itemgetter(*partitions)(row) if len(partitions) > 1 else [row[index] for index in partitions]
     except IndexError:
         return ()
-    return values if min(values, default=0) >= 0 else ()
 
 
 def _all_below(waiting: Mapping[int, int], row: Sequence[int]) -> bool:
-    """Whether every commit is surely below the row: the common case."""
+    """Whether every commit is surely below the row, -1 for a gap included: the common case."""
     values = _picked(row, waiting)
     return bool(values) and all(map(lt, waiting.values(), values))
 
@@ -153,16 +152,17 @@ def _older_than_all(waiting: Mapping[int, int], first: Sequence[int]) -> Mapping
 
 def _read(waiting: Mapping[int, int], points: Points, lower: int) -> Lag:
     """All of `waiting` were written after point `lower` and before the next one where they could be seen."""
-    now, began = points[-1][0], points[lower][0]
-    row = points[lower][1]
-    size = len(row)
-    youngest_possible, best = 0.0, 0.0
+    now, (began, row), (after, next_row) = points[-1][0], points[lower], points[lower + 1]
+    size, next_size = len(row), len(next_row)
+    written, ends = [], []
     for partition, offset in waiting.items():
         known = row[partition] if partition < size else 0
-        end, high = _first_above(points, lower + 1, partition, offset)
-        share = (offset - known) / max(high - known, 1)
-        best = max(best, now - (began + share * (end - began)))
-        youngest_possible = max(youngest_possible, now - end)
+        end, high = after, next_row[partition] if partition < next_size else -1
+        if high <= offset:
+            end, high = _first_above(points, lower + 2, partition, offset)
+        ends.append(end)
+        written.append(began + (offset - known) / (high - known) * (end - began))
+    best, youngest_possible = max(now - min(written), 0.0), max(now - min(ends), 0.0)
     return Lag(best, max(now - began - best, best - youngest_possible), "history")
 
 
@@ -178,22 +178,24 @@ def _guessed(waiting: Mapping[int, int], high: Mapping[int, int], points: Points
     """The records are older than the history: go on at the rate that the history shows, else give a lower bound."""
     now, oldest, known = points[-1][0], points[0][0], _picked(points[0][1], waiting)
     spans: Sequence[float] = [now - oldest] * len(known)
-    if not known:
+    if min(known, default=-1) < 0:
         readings = [_first_known(points, partition) for partition in waiting]
         spans, known = [now - at for at, _ in readings], [end for _, end in readings]
     least = max(spans)  # the record was there at the oldest reading
     if least <= 0:
         return None
-    ends = [high[partition] for partition in waiting]
-    written, left = map(sub, ends, known), map(sub, ends, waiting.values())
-    ages = [
-        behind * span / grown
-        for behind, span, grown in zip(left, spans, written, strict=True)
-        if grown > 0 and span > 0
-    ]
-    age = max(ages, default=0.0)
+    ends = list(map(high.__getitem__, waiting))
+    written, left = list(map(sub, ends, known)), map(sub, ends, waiting.values())
+    all_known = min(written) > 0 and min(spans) > 0
+    if all_known:
+        age = max(map(truediv, map(mul, left, spans), written))
+    else:
+        age = max(
+            (gap * span / grown for gap, span, grown in zip(left, spans, written, strict=True) if grown > 0),
+            default=0.0,
+        )
     age = max(age if ceiling is None else min(age, ceiling), least)
-    return Lag(age, age - least, "extrapolated") if len(ages) == len(ends) else Lag(age, None, "at_least")
+    return Lag(age, age - least, "extrapolated") if all_known else Lag(age, None, "at_least")
 
 
 def _first_known(points: Points, partition: int) -> tuple[float, int]:
