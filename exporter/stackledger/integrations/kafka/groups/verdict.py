@@ -43,8 +43,10 @@ def progress(
     if old == new:
         return Progress({partition: waiting.get(partition, now) for partition in behind}, 0, rewound=False)
     moves = {partition: offset - old[partition] for partition, offset in new.items() if partition in old}
-    since = {partition: now if moves.get(partition, 1) else waiting.get(partition, now) for partition in behind}
     steps = moves.values()
+    since = dict.fromkeys(behind, now)
+    if 0 in steps:
+        since |= {partition: waiting.get(partition, now) for partition in behind if moves.get(partition) == 0}
     rewound = min(steps, default=0) < 0
     return Progress(since, sum(step for step in steps if step > 0) if rewound else sum(steps), rewound=rewound)
 
