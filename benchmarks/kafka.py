@@ -151,6 +151,7 @@ class Cycles:
         runs = page.total("stackledger_scrape_runs_total", lane="fast")  # more than one, where a move took long
         if name in self._requests:
             before, earlier = self._requests[name]
+            self.figures.add(f"{name} between", max(runs - earlier - 1, 0))
             self.figures.add(f"{name} requests", (sent - before) / max(runs - earlier, 1) / BROKERS)
         self._requests[name] = sent, runs
 
@@ -250,6 +251,10 @@ def print_size(measured: Measured, plan: Plan) -> None:
         show(title, ["", "ours", "kminion", "ours / kminion", "aim"], rows)
         if missed := sum(figures.rows["missed"]):
             print(f"in {missed:.0f} cycles our sweep was not ready when the page was read")
+        if kind == "every offset moves" and (between := sum(figures.rows["ours between"])):
+            print(
+                f"{between:.0f} sweeps of ours that are not counted came before a move had ended and took a part of it"
+            )
         if (late := max(figures.rows["late"])) > 0.5:
             print(f"a cycle lasted {late:.1f} s too long: give them more with --interval")
     _print_slow(measured, plan)

@@ -87,12 +87,12 @@ class Part:
         """A histogram: cumulative `buckets` as (upper bound, count), rising, without +Inf; `total` is the sum."""
         self._need(metric, Kind.HISTOGRAM)
         self._need_labels(metric, labels)
-        bounds = [bound for bound, _ in buckets]
-        rising = all(map(operator.lt, bounds, bounds[1:]))
-        if not rising or not all(map(math.isfinite, (*bounds[:1], *bounds[-1:]))):
-            raise DeclarationError(f"{metric.name}: bounds are finite and rise; +Inf is added from the count")
+        try:
+            keys = _bucket_keys(tuple([bound for bound, _ in buckets]), labels)
+        except ValueError as error:
+            raise DeclarationError(f"{metric.name}: {error}") from error
         rows = self._rows(metric)
-        rows.keys += [("_bucket", _bound(bound), *labels) for bound in (*bounds, math.inf)]
+        rows.keys += keys
         rows.values += [cumulative for _, cumulative in buckets]
         rows.values.append(count)
         self._close_distribution(rows, labels, count, total)
@@ -136,6 +136,15 @@ class Part:
             if value is not None:
                 rows.keys.append((suffix, "", *labels))
                 rows.values.append(value)
+
+
+@functools.lru_cache(1024)  # the nodes of a target have the same ones, in every sweep
+def _bucket_keys(bounds: tuple[float, ...], labels: Key) -> tuple[Key, ...]:
+    """The keys of a histogram's buckets. ValueError for bounds that cannot be."""
+    rising = all(map(operator.lt, bounds, bounds[1:]))
+    if not rising or not all(map(math.isfinite, (*bounds[:1], *bounds[-1:]))):
+        raise ValueError("bounds are finite and rise; +Inf is added from the count")
+    return tuple([("_bucket", _bound(bound), *labels) for bound in (*bounds, math.inf)])
 
 
 @functools.lru_cache(4096)  # a node has the same bounds in every sweep

@@ -10,17 +10,17 @@ from collections import Counter
 from collections.abc import AsyncIterator, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from prometheus_client.metrics_core import Metric as ClientMetric
-from prometheus_client.samples import Sample
-
-from stackledger.catalogue import Kind, Metric
+from stackledger.catalogue import Metric
 from stackledger.clock import Clock
 from stackledger.errors import DeclarationError
-from stackledger.exposition.formats import Format, escape, family, printable
-from stackledger.exposition.group import Block, Group, Key, as_float
+from stackledger.exposition.formats import Format, escape, family
+from stackledger.exposition.group import Block, Group, Key
 from stackledger.exposition.gzip_stream import Piece, compress, member, merge
+
+if TYPE_CHECKING:
+    from stackledger.exposition.families import LazyFamily
 
 _FAMILIES_PER_GROUP = 8
 _TURN_SECONDS = 0.004
@@ -176,6 +176,8 @@ class Page:
 
     def families(self) -> Iterator[LazyFamily]:
         """Every family that has samples, as `prometheus_client` knows families; samples are made when asked for."""
+        from stackledger.exposition.families import LazyFamily  # noqa: PLC0415 - the service itself never asks
+
         for metric in self.metrics:
             blocks = [block for block in self._group_of[metric].family(metric) if block.keys]
             if blocks:
@@ -185,42 +187,3 @@ class Page:
 def _names(metric: Metric[Any]) -> set[str]:
     """Every name that a family takes on the page, in either format."""
     return {metric.name, *metric.sample_names, *(family(metric, fmt)[0] for fmt in Format)}
-
-
-class LazyFamily(ClientMetric):
-    """A `prometheus_client` family over the page's own blocks."""
-
-    def __init__(self, metric: Metric[Any], blocks: list[Block]) -> None:
-        name, kind = family(metric, Format.OPENMETRICS)  # the client library names counters as OpenMetrics does
-        super().__init__(name, metric.doc, kind)
-        self._metric = metric
-        self._blocks = blocks
-
-    @property
-    def samples(self) -> list[Sample]:
-        """The family's samples, read off the rendered prefixes' own data."""
-        return [sample for block in self._blocks for sample in _samples(self._metric, block)]
-
-    @samples.setter
-    def samples(self, value: list[Sample]) -> None:
-        """The base class empties the list when it is made; there is nothing to keep."""
-
-
-def _samples(metric: Metric[Any], block: Block) -> Iterator[Sample]:
-    common = _parse_common(block.common)
-    distribution = metric.kind in (Kind.HISTOGRAM, Kind.SUMMARY)
-    for key, value in zip(block.keys, block.values, strict=True):
-        suffix, bound, own = (key[0], key[1], key[2:]) if distribution else ("", "", key)
-        labels = {**common, **dict(zip(metric.label_names, map(printable, own), strict=True))}
-        if bound:
-            labels["le" if metric.kind is Kind.HISTOGRAM else "quantile"] = bound
-        yield Sample(metric.name + suffix, labels, as_float(value))
-
-
-def _parse_common(spelt: str) -> dict[str, str]:
-    from prometheus_client.parser import text_string_to_metric_families  # noqa: PLC0415 - rarely needed
-
-    if not spelt:
-        return {}
-    (family,) = text_string_to_metric_families(f"x{{{spelt}}} 1\n")
-    return dict(family.samples[0].labels)

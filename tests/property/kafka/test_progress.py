@@ -18,8 +18,8 @@ def test_waiting_begins_when_the_commit_last_moved_or_lag_began(
     waiting: dict[int, float] = {}
     since: dict[int, float] = {}
     for now, (new, high) in enumerate(sweeps):
-        told = progress(old, new, high, waiting=waiting, now=float(now))
         lagging = {p for p, c in new.items() if high.get(p, c) > c}
+        told = progress(old, new, lagging, waiting=waiting, now=float(now))
         since = {p: since[p] if p in since and old.get(p) == new[p] else float(now) for p in lagging}
         assert told.waiting == since
         both = old.keys() & new.keys()

@@ -14,7 +14,7 @@ from stackledger.errors import ProtocolError
 from stackledger.integrations.kafka.wire.codec import Reader, Writer
 from stackledger.integrations.kafka.wire.messages.cluster import MetadataRequest
 from stackledger.integrations.kafka.wire.messages.groups import read_assignment
-from stackledger.integrations.kafka.wire.messages.offsets import ListOffsetsRequest, OffsetFetchRequest
+from stackledger.integrations.kafka.wire.messages.offsets import ListOffsetsRequest, OffsetFetchRequest, OffsetsMemory
 from stackledger.integrations.kafka.wire.messages.storage import DescribeLogDirsRequest
 from tests.unit.integrations.kafka.recorded import KINDS, Frame, frames
 
@@ -156,8 +156,7 @@ offsets = st.integers(0, (1 << 63) - 1)
 topics = st.dictionaries(st.text(max_size=20), st.dictionaries(st.integers(0, 9999), offsets, max_size=60), max_size=5)
 
 
-@given(topics=topics, failing=st.sets(st.integers(0, 9999)))
-def test_log_ends_are_read_as_they_were_sent(topics: dict[str, dict[int, int]], failing: set[int]) -> None:
+def log_ends_frame(topics: dict[str, dict[int, int]], failing: set[int]) -> bytes:
     writer = Writer()
     writer.int32(0)
     writer.count(len(topics))
@@ -166,11 +165,32 @@ def test_log_ends_are_read_as_they_were_sent(topics: dict[str, dict[int, int]], 
         writer.count(len(rows))
         for index, offset in rows.items():
             writer.raw(struct.pack(">ihqqi", index, 6 if index in failing else 0, -1, offset, 3))
-    answer = ListOffsetsRequest.decode(writer.getvalue(), 5)
+    return writer.getvalue()
+
+
+@given(topics=topics, failing=st.sets(st.integers(0, 9999)))
+def test_log_ends_are_read_as_they_were_sent(topics: dict[str, dict[int, int]], failing: set[int]) -> None:
+    answer = ListOffsetsRequest.decode(log_ends_frame(topics, failing), 5)
     assert answer.offsets == {t: {i: o for i, o in rows.items() if i not in failing} for t, rows in topics.items()}
     assert {i for rows in answer.errors.values() for i in rows} == {
         i for rows in topics.values() for i in rows
     } & failing
+
+
+few = st.dictionaries(st.sampled_from("abc"), st.dictionaries(st.integers(0, 3), st.integers(0, 2)), max_size=3)
+
+
+@given(st.lists(st.tuples(few, st.sets(st.integers(0, 3))), max_size=8))
+def test_log_ends_out_of_a_memory_are_those_that_were_sent(
+    answers: list[tuple[dict[str, dict[int, int]], set[int]]],
+) -> None:
+    memory = OffsetsMemory()
+    for topics, failing in answers:
+        frame = log_ends_frame(topics, failing)
+        remembered = ListOffsetsRequest({}, memory=memory).answer(frame, 5)
+        assert remembered == ListOffsetsRequest.decode(frame, 5)
+        again = ListOffsetsRequest({}, memory=memory).answer(frame, 5)
+        assert all(again.offsets[name] is rows for name, rows in remembered.offsets.items() if not remembered.errors)
 
 
 commits = st.dictionaries(
@@ -182,13 +202,10 @@ commits = st.dictionaries(
 )
 
 
-@given(
-    groups=st.dictionaries(st.text(max_size=20), st.dictionaries(st.text(max_size=20), commits, max_size=4), max_size=4)
-)
-def test_commits_are_read_as_they_were_sent_whatever_notes_and_tags_they_carry(
-    groups: dict[str, dict[str, dict[int, tuple[int, str | None, int, bool]]]],
-) -> None:
-    """The quick path assumes rows of 20 bytes: notes and unknown tags must never shift a row unnoticed."""
+Groups = dict[str, dict[str, dict[int, tuple[int, str | None, int, bool]]]]
+
+
+def commits_frame(groups: Groups) -> bytes:
     writer = Writer(flexible=True)
     writer.tags()
     writer.int32(0)
@@ -208,12 +225,39 @@ def test_commits_are_read_as_they_were_sent_whatever_notes_and_tags_they_carry(
         writer.int16(0)
         writer.tags()
     writer.tags()
-    answer = OffsetFetchRequest.decode(writer.getvalue(), 9)
+    return writer.getvalue()
+
+
+@given(
+    groups=st.dictionaries(st.text(max_size=20), st.dictionaries(st.text(max_size=20), commits, max_size=4), max_size=4)
+)
+def test_commits_are_read_as_they_were_sent_whatever_notes_and_tags_they_carry(groups: Groups) -> None:
+    """The quick path assumes rows of 20 bytes: notes and unknown tags must never shift a row unnoticed."""
+    answer = OffsetFetchRequest.decode(commits_frame(groups), 9)
     for group, by_topic in groups.items():
         for topic, rows in by_topic.items():
             expected = {index: row[0] for index, row in rows.items() if row[0] >= 0 and not row[2]}
             assert answer[group].offsets[topic] == expected
             assert answer[group].errors.get(topic, {}) == {index: row[2] for index, row in rows.items() if row[2]}
+
+
+few_commits = st.dictionaries(
+    st.integers(0, 2),
+    st.tuples(st.integers(-1, 2), st.none() | st.sampled_from(["", "a"]), st.sampled_from([0, 0, 3]), st.booleans()),
+    max_size=3,
+)
+few_groups = st.dictionaries(
+    st.sampled_from("gh"), st.dictionaries(st.sampled_from("ab"), few_commits, max_size=2), max_size=2
+)
+
+
+@given(st.lists(few_groups, max_size=8))
+def test_commits_out_of_a_memory_are_those_that_were_sent(answers: list[Groups]) -> None:
+    memory = OffsetsMemory()
+    for groups in answers:
+        frame = commits_frame(groups)
+        request = OffsetFetchRequest(tuple(groups), memory=memory)
+        assert request.answer(frame, 9) == request.answer(frame, 9) == OffsetFetchRequest.decode(frame, 9)
 
 
 ids = st.lists(st.integers(0, 99), max_size=4)

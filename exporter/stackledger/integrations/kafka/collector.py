@@ -9,7 +9,7 @@ from stackledger.integrations.kafka import connect
 from stackledger.integrations.kafka.administration.samples import add_administration
 from stackledger.integrations.kafka.answers import Answers
 from stackledger.integrations.kafka.cluster import samples
-from stackledger.integrations.kafka.cluster.health import health_of
+from stackledger.integrations.kafka.cluster.health import HealthMemory
 from stackledger.integrations.kafka.cluster.quorum import QuorumConnection
 from stackledger.integrations.kafka.cluster.releases import release_of
 from stackledger.integrations.kafka.config import KafkaTarget
@@ -21,7 +21,7 @@ from stackledger.integrations.kafka.probe.samples import add_probe
 from stackledger.integrations.kafka.slow import SlowSweep
 from stackledger.integrations.kafka.state import KafkaState
 from stackledger.integrations.kafka.storage.samples import Disks, disk_parts
-from stackledger.integrations.kafka.sweep import Sweep, within
+from stackledger.integrations.kafka.sweep import Layout, Sweep, within
 from stackledger.integrations.kafka.topics.configs import read_configs
 from stackledger.integrations.kafka.topics.samples import add_completeness, add_settings, add_throughput, add_topics
 from stackledger.integrations.kafka.transactions.judge import judge
@@ -47,6 +47,8 @@ class KafkaSource:
         self._seconds = opening.timeout_seconds
         self._filters = Filters(opening.settings.exclude_topics, opening.settings.exclude_groups)
         self._view = View(opening.settings)
+        self._health = HealthMemory()
+        self._layout = Layout(self._filters)
         self._clients: dict[str, Cluster] = {}
         self._quorum: QuorumConnection | None = None
         self._options: Options | None = None
@@ -76,13 +78,21 @@ class KafkaSource:
             self._clock,
             self._seconds,
             self._filters,
+            self._layout,
             settings.stable_offsets,
             self._suspects,
         )
         answers = await sweep.read(self._state.brokers)
         self._suspects = frozenset(answers.failed)
         window = settings.throughput.window_seconds
-        merge(self._state, answers, filters=self._filters, stuck_after=settings.stuck_after_seconds, window=window)
+        merge(
+            self._state,
+            answers,
+            filters=self._filters,
+            stuck_after=settings.stuck_after_seconds,
+            window=window,
+            facts=self._view.facts,
+        )
         await self._learn(answers)
         return self._snapshot(answers)
 
@@ -145,7 +155,7 @@ class KafkaSource:
 
     def _snapshot(self, answers: Answers) -> Snapshot:
         state, view, topics = self._state, self._view, answers.metadata.topics
-        health = health_of(topics, state.configs)
+        health = self._health.of(topics, state.configs)
         controller = samples.controller_of(answers)
         parts = {}
         for key in sorted(answers.brokers):
@@ -165,7 +175,7 @@ class KafkaSource:
         add_completeness(part, state, answers.at)
         add_throughput(part, state, view.settings.throughput)
         add_groups(part, state, view=view)
-        view.keys.end()
+        view.end()
         probed: dict[str, TargetError | None] = {}
         if self._probe is not None:
             sight = self._probe.observe(answers)

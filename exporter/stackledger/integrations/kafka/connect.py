@@ -5,7 +5,6 @@ from __future__ import annotations
 from stackledger.clients.settings import split_address
 from stackledger.clock import Clock
 from stackledger.integrations.kafka.config import KafkaTarget, Sasl
-from stackledger.integrations.kafka.oauth import token_source
 from stackledger.integrations.kafka.wire.cluster import Cluster, ClusterLimits
 from stackledger.integrations.kafka.wire.connection import Address, Options, Security, Traffic
 from stackledger.integrations.kafka.wire.sasl import Credentials, OAuthBearer, Plain, Scram
@@ -30,6 +29,8 @@ def client(settings: KafkaTarget, shared: Options, *, attempt_seconds: float) ->
 def _credentials(sasl: Sasl, clock: Clock) -> Credentials:
     password = sasl.password.read() if sasl.password is not None else ""
     if sasl.mechanism == "OAUTHBEARER":
+        from stackledger.integrations.kafka.oauth import token_source  # noqa: PLC0415 - an HTTP client takes 5 MiB
+
         return OAuthBearer(token_source(sasl, clock))
     if sasl.mechanism == "PLAIN":
         return Plain(sasl.user, password)

@@ -7,14 +7,16 @@ coordinator, or every broker, says that it is gone.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Final
 
 from stackledger.integrations.kafka.answers import Answers, GroupAnswer, Offsets
 from stackledger.integrations.kafka.cluster.health import isr_changes
 from stackledger.integrations.kafka.filters import Filters
+from stackledger.integrations.kafka.groups.facts import Facts, FactsMemory
 from stackledger.integrations.kafka.groups.lag import pack, remember
-from stackledger.integrations.kafka.groups.verdict import CAUGHT_UP, Situation, judge, progress
+from stackledger.integrations.kafka.groups.verdict import CAUGHT_UP, Judgement, Situation, judge, progress
 from stackledger.integrations.kafka.state import Departed, GroupMemory, GroupTopic, KafkaState, Reading, TopicMemory
 from stackledger.integrations.kafka.topics.throughput import note
 from stackledger.integrations.kafka.wire.messages.cluster import Metadata, Topic
@@ -24,12 +26,21 @@ _DEPARTED_SECONDS: Final = 600.0
 _MAX_DEPARTED: Final = 20_000
 
 
-def merge(state: KafkaState, answers: Answers, *, filters: Filters, stuck_after: float, window: float) -> None:
+def merge(
+    state: KafkaState,
+    answers: Answers,
+    *,
+    filters: Filters,
+    stuck_after: float,
+    window: float,
+    facts: FactsMemory | None = None,
+) -> None:
     """Bring the state up to date with one sweep. `window` is how many seconds of readings are kept."""
     _same_cluster(state, answers.metadata)
     moved = _merge_topics(state, answers, filters)
     _merge_history(state, answers.at)
-    _merge_groups(state, answers, moved, stuck_after=stuck_after)
+    judge_by = _Judging(moved, facts or FactsMemory(), answers.at, stuck_after)
+    _merge_groups(state, answers, judge_by)
     _note_reading(state, answers, keep=window)
     state.brokers = dict(answers.expected)
     state.listed = True
@@ -40,25 +51,10 @@ def _note_reading(state: KafkaState, answers: Answers, *, keep: float) -> None:
     """What the throughput is judged by: only a reading in which every leader and every coordinator told counts."""
     held = any(topic.held for topic in state.topics.values()) or any(group.held for group in state.groups.values())
     times = [answer.high_at for answer in answers.brokers.values()]
-    reading = Reading(
-        sum(times) / len(times),
-        state.total_produced,
-        state.total_consumed,
-        sum(group_lag(group, state.topics) for group in state.groups.values()),
-    )
+    lag = sum(commits.lag for group in state.groups.values() for commits in group.topics.values())
+    reading = Reading(sum(times) / len(times), state.total_produced, state.total_consumed, lag)
     complete = not held and not answers.failed
     note(state.readings, reading, spread=max(times) - min(times), complete=complete, keep=keep)
-
-
-def group_lag(group: GroupMemory, topics: Mapping[str, TopicMemory]) -> int:
-    """Offsets between the group's commits and the ends, over all topics that are still the same."""
-    total = 0
-    for name, commits in group.topics.items():
-        topic = topics.get(name)
-        if topic is not None and topic.id == commits.topic_id:
-            high = topic.high
-            total += sum(end - at for index, at in commits.committed.items() if (end := high.get(index, -1)) > at)
-    return total
 
 
 def _same_cluster(state: KafkaState, metadata: Metadata) -> None:
@@ -102,7 +98,9 @@ def _merge_topics(state: KafkaState, answers: Answers, filters: Filters) -> set[
         state.total_produced += grown
         if name in other:
             state.other_produced += grown
-        memory.low.update(low.get(name, {}))
+        first = low.get(name, {})
+        if not first.items() <= memory.low.items():
+            memory.low = memory.low | first
         memory.stable.update(stable.get(name, {}))
     return moved
 
@@ -119,11 +117,9 @@ def _forget_topics(state: KafkaState, listed: Collection[str], now: float) -> No
 
 
 def _gather(into: Offsets, part: Offsets) -> None:
+    """Add what one broker told; the answers themselves are left alone, for they are kept to compare with."""
     for topic, offsets in part.items():
-        if topic in into:
-            into[topic].update(offsets)
-        else:
-            into[topic] = offsets
+        into[topic] = into[topic] | offsets if topic in into else offsets
 
 
 def _memory(state: KafkaState, name: str, topic: Topic) -> TopicMemory:
@@ -171,7 +167,7 @@ def _take(memory: TopicMemory, fresh: dict[int, int], *, swept_at: float) -> int
             peak[partition] = offset
     held = range(size) if not fresh else [index for index in range(size) if index not in fresh]
     memory.held = {index: memory.held.get(index, swept_at if index in memory.high else 0.0) for index in held}
-    memory.high.update(fresh)
+    memory.high = memory.high | fresh
     memory.produced += grown
     return grown
 
@@ -185,13 +181,24 @@ def _merge_history(state: KafkaState, at: float) -> None:
 # -- groups ------------------------------------------------------------------------------------------------------------
 
 
-def _merge_groups(state: KafkaState, answers: Answers, moved: set[str], *, stuck_after: float) -> None:
+@dataclass(frozen=True, slots=True)
+class _Judging:
+    """What the groups of one sweep are judged by."""
+
+    moved: set[str]
+    """Topics whose ends moved."""
+    facts: FactsMemory
+    now: float
+    stuck_after: float
+
+
+def _merge_groups(state: KafkaState, answers: Answers, judge_by: _Judging) -> None:
     seen: set[str] = set()
     other = state.groups.keys() - set(state.shown_groups) if state.shown_groups else frozenset()
     for broker_id, answer in answers.brokers.items():
         for group_id, group in (answer.groups or {}).items():
             seen.add(group_id)
-            grown = _take_group(state, broker_id, group, moved, now=answers.at, stuck_after=stuck_after)
+            grown = _take_group(state, broker_id, group, judge_by)
             state.total_consumed += grown
             if group_id in other:
                 state.other_consumed += grown
@@ -212,9 +219,7 @@ def _forget_or_hold(state: KafkaState, answers: Answers, seen: set[str]) -> None
             del state.groups[group_id]
 
 
-def _take_group(
-    state: KafkaState, broker_id: int, answer: GroupAnswer, moved: set[str], *, now: float, stuck_after: float
-) -> int:
+def _take_group(state: KafkaState, broker_id: int, answer: GroupAnswer, judge_by: _Judging) -> int:
     listed, members = answer.listed, answer.members
     memory = state.groups.get(listed.group_id)
     if memory is None:
@@ -230,13 +235,12 @@ def _take_group(
     memory.held = answer.offsets is None
     if answer.offsets is None:
         return 0
-    return _take_commits(state, memory, answer.offsets, moved, now=now, stuck_after=stuck_after)
+    return _take_commits(state, listed.group_id, memory, answer.offsets, judge_by)
 
 
-def _take_commits(
-    state: KafkaState, memory: GroupMemory, offsets: Offsets, moved: set[str], *, now: float, stuck_after: float
-) -> int:
+def _take_commits(state: KafkaState, group: str, memory: GroupMemory, offsets: Offsets, judge_by: _Judging) -> int:
     grown = 0
+    now = judge_by.now
     for name in memory.topics.keys() - (offsets.keys() & state.topics.keys()):
         del memory.topics[name]
         memory.verdicts.pop(name, None)
@@ -249,19 +253,33 @@ def _take_commits(
         if known is None or is_new:
             known = memory.topics[name] = GroupTopic(topic.id, committed)
         learned = bool(known.waiting and topic.markers)
-        if is_new or name in moved or learned or committed != known.committed:  # else nothing can have changed
-            step = progress(known.committed, committed, topic.ends(), waiting=known.waiting, now=now)
-            known.committed_at = now if committed != known.committed else known.committed_at
-            known.committed, known.waiting = committed, step.waiting
+        moves = committed is not known.committed and committed != known.committed
+        if is_new or name in judge_by.moved or learned or moves or known.lag < 0:  # else nothing can have changed
+            before, known.committed = known.committed, committed if moves else known.committed
+            facts = judge_by.facts.of((group, name), known.committed, topic)
+            step = progress(before, committed, _behind(facts, topic), waiting=known.waiting, now=now)
+            known.committed_at = now if moves else known.committed_at
+            known.waiting, known.lag = step.waiting, facts.lag
             known.consumed += step.consumed
             grown += step.consumed
             known.rewound_at = now if step.rewound else known.rewound_at
-        if known.waiting or known.rewound_at:
-            situation = Situation(known.waiting, _readers(memory, name), memory.state, known.rewound_at)
-            memory.verdicts[name] = judge(situation, now=now, stuck_after=stuck_after)
-        else:
-            memory.verdicts[name] = CAUGHT_UP
+        memory.verdicts[name] = _judged(memory, name, known, judge_by)
     return grown
+
+
+def _behind(facts: Facts, topic: TopicMemory) -> Collection[int]:
+    """The partitions in which a record waits: an end of a transaction right before the end of the log is none."""
+    if not topic.markers:
+        return facts.behind
+    ends = topic.ends()
+    return [index for index, offset in facts.behind.items() if offset < ends[index]]
+
+
+def _judged(memory: GroupMemory, topic: str, known: GroupTopic, judge_by: _Judging) -> Judgement:
+    if not known.waiting and not known.rewound_at:
+        return CAUGHT_UP
+    situation = Situation(known.waiting, _readers(memory, topic), memory.state, known.rewound_at)
+    return judge(situation, now=judge_by.now, stuck_after=judge_by.stuck_after)
 
 
 def _readers(memory: GroupMemory, topic: str) -> int | None:

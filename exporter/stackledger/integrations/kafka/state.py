@@ -35,7 +35,11 @@ class TopicConfig(msgspec.Struct, frozen=True):
 
 
 class TopicMemory(msgspec.Struct):
-    """A topic's last good offsets by partition, and what was counted of it."""
+    """A topic's last good offsets by partition, and what was counted of it.
+
+    `high` and `low` are replaced when they change, never changed in place: who keeps something that follows from them
+    need only look whether they are still the same objects. So are a group's commits.
+    """
 
     id: str
     high: dict[int, int] = msgspec.field(default_factory=dict)
@@ -77,6 +81,8 @@ class GroupTopic(msgspec.Struct):
     rewound_at: float = 0.0
     committed_at: float = 0.0
     """When a commit was last seen to change; 0 while none has since the group was first seen."""
+    lag: int = -1
+    """Offsets between the commits and the ends when its coordinator last told; -1 before that."""
 
 
 class GroupMemory(msgspec.Struct):

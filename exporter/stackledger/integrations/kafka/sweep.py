@@ -22,14 +22,13 @@ from stackledger.integrations.kafka.state import BrokerMemory
 from stackledger.integrations.kafka.wire.cluster import Cluster
 from stackledger.integrations.kafka.wire.connection import Address
 from stackledger.integrations.kafka.wire.error_codes import ErrorCode, error_name
-from stackledger.integrations.kafka.wire.messages.cluster import DescribeClusterRequest, Metadata
+from stackledger.integrations.kafka.wire.messages.cluster import DescribeClusterRequest, Metadata, Topic
 from stackledger.integrations.kafka.wire.messages.groups import ListedGroup, ListGroupsRequest
 from stackledger.integrations.kafka.wire.messages.offsets import (
     EARLIEST,
     LATEST,
     GroupOffsets,
     Isolation,
-    ListOffsetsRequest,
     LogOffsets,
 )
 from stackledger.integrations.kafka.wire.request import UnsupportedApiError
@@ -78,6 +77,29 @@ def led_by(metadata: Metadata, filters: Filters) -> dict[int, dict[str, list[int
     return led
 
 
+class Layout:
+    """Who leads and who holds the partitions; found anew only where the topics or the live brokers changed.
+
+    Unchanged Metadata gives the same object of topics (`TopicsMemory`).
+    """
+
+    def __init__(self, filters: Filters) -> None:
+        self._filters = filters
+        self._made_of: tuple[Mapping[str, Topic], set[int]] | None = None
+        self.led: dict[int, dict[str, list[int]]] = {}
+        self.holding: frozenset[int] = frozenset()
+
+    def learn(self, metadata: Metadata) -> None:
+        """Bring it up to date."""
+        live = set(metadata.brokers)
+        if self._made_of is None or self._made_of[0] is not metadata.topics or self._made_of[1] != live:
+            self._made_of = metadata.topics, live
+            self.led = led_by(metadata, self._filters)
+            self.holding = frozenset(
+                r for topic in metadata.topics.values() for p in topic.partitions for r in p.replicas
+            )
+
+
 @dataclass(slots=True)
 class Sweep:
     """One sweep in progress. `seconds` bounds all of it."""
@@ -87,6 +109,7 @@ class Sweep:
     clock: Clock
     seconds: float
     filters: Filters
+    layout: Layout
     stable_offsets: bool
     suspects: frozenset[int] = frozenset()
     """Brokers that failed in the sweep before: not the ones to ask what any broker can tell."""
@@ -98,13 +121,14 @@ class Sweep:
         metadata = await self.cluster.refresh()
         if not metadata.brokers:
             raise ConnectError("the broker that answered knows no live broker yet: is the cluster still starting?")
+        self.layout.learn(metadata)
         left = max(ends - self.clock.monotonic(), self.seconds * (1 - _SHARE_OF_TIMEOUT) / 2)
         async with asyncio.TaskGroup() as group:
             quorum = group.create_task(self._quorum(metadata, left * _SHARE_OF_QUORUM))
             registered = group.create_task(self._expected(metadata, known, left))
             reads = {
                 broker_id: group.create_task(self._broker(broker_id, partitions, left))
-                for broker_id, partitions in led_by(metadata, self.filters).items()
+                for broker_id, partitions in self.layout.led.items()
             }
         expected = registered.result()
         answers, failed = _divided({broker_id: task.result() for broker_id, task in reads.items()})
@@ -155,7 +179,7 @@ class Sweep:
     ) -> Offsets:
         if not partitions:
             return {}
-        answer = await self.cluster.request(broker_id, ListOffsetsRequest(partitions, timestamp, isolation))
+        answer = await self.cluster.list_offsets(broker_id, partitions, timestamp, isolation)
         self._note_refusals(answer)
         return answer.offsets
 
@@ -205,7 +229,7 @@ class Sweep:
     ) -> dict[int, BrokerMemory]:
         """Live brokers, and those that are not alive but are registered or hold replicas."""
         live = {b.id: BrokerMemory(b.host, b.port, b.rack or "") for b in metadata.brokers.values()}
-        holding = {r for topic in metadata.topics.values() for p in topic.partitions for r in p.replicas}
+        holding = self.layout.holding
         missing = (holding | known.keys()) - live.keys()
         if not missing:
             return live

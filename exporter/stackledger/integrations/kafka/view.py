@@ -1,4 +1,4 @@
-"""What every facet needs to show what was read: the settings, whose names to use, and the label tuples kept."""
+"""What every facet needs to show what was read: settings, whose names to use, what is kept from sweep to sweep."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from stackledger.integrations.kafka.config import KafkaTarget
+from stackledger.integrations.kafka.groups.facts import FactsMemory
 from stackledger.integrations.kafka.keys import Keys
 from stackledger.integrations.kafka.peers.kafka_exporter.samples import KafkaExporter
 from stackledger.integrations.kafka.peers.kminion.samples import Kminion
@@ -20,8 +21,14 @@ class View:
 
     settings: KafkaTarget
     keys: Keys = field(default_factory=Keys)
+    facts: FactsMemory = field(default_factory=FactsMemory)
     peer: Peer = field(init=False)
 
     def __post_init__(self) -> None:
         """Choose the peer."""
         self.peer = _PEERS[self.settings.names]()
+
+    def end(self) -> None:
+        """Forget what the sweep that ends did not use."""
+        self.keys.end()
+        self.facts.end()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from stackledger.integrations.kafka.cluster.health import health_of, isr_changes
+from stackledger.integrations.kafka.cluster.health import HealthMemory, health_of, isr_changes
 from stackledger.integrations.kafka.cluster.releases import release_of
 from stackledger.integrations.kafka.config import KafkaTarget
 from stackledger.integrations.kafka.filters import Filters
@@ -13,8 +13,10 @@ from stackledger.integrations.kafka.groups.members import classic_members
 from stackledger.integrations.kafka.keys import Keys
 from stackledger.integrations.kafka.selection import shown, whole_within
 from stackledger.integrations.kafka.state import TopicConfig
+from stackledger.integrations.kafka.sweep import Layout
+from stackledger.integrations.kafka.wire.messages.cluster import Broker, Metadata
 from stackledger.integrations.kafka.wire.messages.groups import ClassicGroup, ClassicMember
-from tests.unit.integrations.kafka.world import topic
+from tests.unit.integrations.kafka.world import BROKERS, topic
 
 
 def config(minimum: int) -> TopicConfig:
@@ -46,6 +48,33 @@ def test_min_isr_is_unknown_until_every_topic_s_setting_is_known() -> None:
 def test_fewer_replicas_than_the_minimum_are_held_to_what_there_is() -> None:
     health = health_of({"a": topic(1, [1])}, {"a": config(5)})
     assert (health.under_min_isr, health.at_min_isr) == (0, 1)
+
+
+def test_health_is_counted_anew_when_topics_or_settings_change() -> None:
+    memory, topics = HealthMemory(), {"a": topic(1, [1], in_sync=(1, 2))}
+    configs = {"a": config(2)}
+    health = memory.of(topics, configs)
+    assert memory.of(topics, {"a": config(2), "gone": config(9)}) is health
+    assert memory.of(topics, {"a": config(3)}).under_min_isr == 1
+    assert memory.of(topics, {}).under_min_isr is None
+    assert memory.of({"a": topic(1, [-1])}, configs).offline == 1
+    assert memory.of(topics, configs) == health
+
+
+def test_the_layout_is_found_anew_when_topics_or_live_brokers_change() -> None:
+    brokers = {key: Broker(key, f"b{key}", 9092, None) for key in BROKERS}
+    topics = {"a": topic(1, [1, 2]), "left": topic(2, [1])}
+    layout = Layout(Filters(["left"]))
+    layout.learn(Metadata(brokers, "lab", 1, topics))
+    led = layout.led
+    assert led == {1: {"a": [0]}, 2: {"a": [1]}, 3: {}}
+    assert layout.holding == {1, 2, 3}
+    layout.learn(Metadata(dict(brokers), "lab", 2, topics))
+    assert layout.led is led
+    layout.learn(Metadata({1: brokers[1]}, "lab", 1, topics))
+    assert layout.led == {1: {"a": [0]}}
+    layout.learn(Metadata(brokers, "lab", 1, {"a": topic(1, [3, 2])}))
+    assert layout.led == {1: {}, 2: {"a": [1]}, 3: {"a": [0]}}
 
 
 def test_new_partitions_are_no_change_of_the_isr() -> None:

@@ -26,6 +26,21 @@ class Health:
     replicas: Counter[int] = field(default_factory=Counter)
 
 
+class HealthMemory:
+    """The last count, good for as long as neither the topics nor the settings of any changed."""
+
+    def __init__(self) -> None:
+        self._made_of: tuple[Mapping[str, Topic], list[int | None]] | None = None
+        self._health = Health()
+
+    def of(self, topics: Mapping[str, Topic], configs: Mapping[str, TopicConfig]) -> Health:
+        """`health_of`, counted anew only where it must be: unchanged Metadata gives the same object of topics."""
+        minima = [config.min_in_sync if (config := configs.get(name)) else None for name in topics]
+        if self._made_of is None or self._made_of[0] is not topics or self._made_of[1] != minima:
+            self._health, self._made_of = health_of(topics, configs), (topics, minima)
+        return self._health
+
+
 def health_of(topics: Mapping[str, Topic], configs: Mapping[str, TopicConfig]) -> Health:
     """Count. The min ISR counts stay None unless the setting of every topic is known: a part of them would mislead."""
     health = Health()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Collection, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass
+from operator import itemgetter, lt, mul, sub, truediv
 from typing import Final
 
 from stackledger.integrations.kafka.state import HistoryPoint
@@ -73,7 +74,20 @@ def points_of(history: Sequence[HistoryPoint], topic: str) -> list[tuple[float, 
             runs[-1] = (point.at, row)
         else:
             runs.append((point.at, row))
-    return [(at, memoryview(row).cast("q")) for at, row in runs]
+    return [(at, tuple(memoryview(row).cast("q"))) for at, row in runs]
+
+
+def still(points: Points, high: Mapping[int, int]) -> Lag | None:
+    """The lag of whoever waits for a record of a topic whose ends are known and never moved within the history.
+
+    It is what `lag_of` finds for each of them, found once for all: of most topics' groups nothing else is to be said.
+    """
+    if len(points) != 2 or points[0][1] != points[1][1]:  # noqa: PLR2004 - equal rows come as the first and the last
+        return None
+    row = points[0][1]
+    if len(row) < len(high) or min(row, default=-1) < 0:
+        return None
+    return Lag(points[1][0] - points[0][0], None, "at_least")
 
 
 def lag_of(
@@ -83,32 +97,53 @@ def lag_of(
 
     `ceiling` is the most that an extrapolated age can be, usually the retention.
     """
-    waiting = {p: c for p, c in committed.items() if high.get(p, c) > c}
-    if not waiting:
-        return CAUGHT_UP
+    waiting = {p: c for p, c in committed.items() if p in high and high[p] > c}
+    return age_of(waiting, high, points, ceiling=ceiling) if waiting else CAUGHT_UP
+
+
+def age_of(
+    waiting: Mapping[int, int], high: Mapping[int, int], points: Points, *, ceiling: float | None = None
+) -> Lag | None:
+    """`lag_of` for commits that are all below the ends."""
     if len(points) < 2:  # noqa: PLR2004 - one point knows nothing of the past
         return None
     older = _older_than_all(waiting, points[0][1])
     if older:
-        if len(points) == 2 and points[0][1] == points[1][1]:  # noqa: PLR2004 - a topic that stands, as most do
-            return Lag(points[1][0] - points[0][0], None, "at_least")
         return _guessed(older, high, points, ceiling)
     for index in range(len(points) - 2, -1, -1):
-        still = _there_at(points[index][1], waiting)
-        if not still:
+        still_waiting = _there_at(points[index][1], waiting)
+        if not still_waiting:
             return _read(waiting, points, index)
-        waiting = still
+        waiting = still_waiting
     return _guessed(waiting, high, points, ceiling)
 
 
-def _there_at(row: Sequence[int], waiting: Mapping[int, int]) -> dict[int, int]:
+def _picked(row: Sequence[int], partitions: Collection[int]) -> Sequence[int]:
+    """The row's values of these partitions, without a loop in Python; empty where it does not know all of them."""
+    try:
+        return itemgetter(*partitions)(row) if len(partitions) > 1 else [row[index] for index in partitions]
+    except IndexError:
+        return ()
+
+
+def _all_below(waiting: Mapping[int, int], row: Sequence[int]) -> bool:
+    """Whether every commit is surely below the row, -1 for a gap included: the common case."""
+    values = _picked(row, waiting)
+    return bool(values) and all(map(lt, waiting.values(), values))
+
+
+def _there_at(row: Sequence[int], waiting: Mapping[int, int]) -> Mapping[int, int]:
     """The partitions whose next record was there already, or may have been."""
+    if _all_below(waiting, row):
+        return waiting
     size = len(row)
     return {p: c for p, c in waiting.items() if p < size and (c < row[p] or row[p] < 0)}
 
 
-def _older_than_all(waiting: Mapping[int, int], first: Sequence[int]) -> dict[int, int]:
+def _older_than_all(waiting: Mapping[int, int], first: Sequence[int]) -> Mapping[int, int]:
     """The partitions whose next record was there before the history began; none where the first row has gaps."""
+    if _all_below(waiting, first):
+        return waiting
     size = len(first)
     if any(p < size and first[p] < 0 for p in waiting):
         return {}
@@ -117,20 +152,23 @@ def _older_than_all(waiting: Mapping[int, int], first: Sequence[int]) -> dict[in
 
 def _read(waiting: Mapping[int, int], points: Points, lower: int) -> Lag:
     """All of `waiting` were written after point `lower` and before the next one where they could be seen."""
-    now, began = points[-1][0], points[lower][0]
-    row = points[lower][1]
-    youngest_possible, best = 0.0, 0.0
+    now, (began, row), (after, next_row) = points[-1][0], points[lower], points[lower + 1]
+    size, next_size = len(row), len(next_row)
+    written, ends = [], []
     for partition, offset in waiting.items():
-        known = row[partition] if partition < len(row) else 0
-        end, high = _first_above(points, lower + 1, partition, offset)
-        share = (offset - known) / max(high - known, 1)
-        best = max(best, now - (began + share * (end - began)))
-        youngest_possible = max(youngest_possible, now - end)
+        known = row[partition] if partition < size else 0
+        end, high = after, next_row[partition] if partition < next_size else -1
+        if high <= offset:
+            end, high = _first_above(points, lower + 2, partition, offset)
+        ends.append(end)
+        written.append(began + (offset - known) / (high - known) * (end - began))
+    best, youngest_possible = max(now - min(written), 0.0), max(now - min(ends), 0.0)
     return Lag(best, max(now - began - best, best - youngest_possible), "history")
 
 
 def _first_above(points: Points, start: int, partition: int, offset: int) -> tuple[float, int]:
-    for at, row in points[start:]:
+    for index in range(start, len(points)):
+        at, row = points[index]
         if partition < len(row) and row[partition] > offset:
             return at, row[partition]
     return points[-1][0], offset + 1
@@ -138,17 +176,29 @@ def _first_above(points: Points, start: int, partition: int, offset: int) -> tup
 
 def _guessed(waiting: Mapping[int, int], high: Mapping[int, int], points: Points, ceiling: float | None) -> Lag | None:
     """The records are older than the history: go on at the rate that the history shows, else give a lower bound."""
-    now = points[-1][0]
-    least, age, all_known = 0.0, 0.0, True
-    for partition, offset in waiting.items():
-        since, known = next(((at, row[partition]) for at, row in points if row[partition] >= 0), (now, 0))
-        least = max(least, now - since)  # the record was there at the oldest reading
-        written = high[partition] - known
-        if written > 0 and now > since:
-            age = max(age, (high[partition] - offset) * (now - since) / written)
-        else:
-            all_known = False
+    now, oldest, known = points[-1][0], points[0][0], _picked(points[0][1], waiting)
+    spans: Sequence[float] = [now - oldest] * len(known)
+    if min(known, default=-1) < 0:
+        readings = [_first_known(points, partition) for partition in waiting]
+        spans, known = [now - at for at, _ in readings], [end for _, end in readings]
+    least = max(spans)  # the record was there at the oldest reading
     if least <= 0:
         return None
+    ends = list(map(high.__getitem__, waiting))
+    written, left = list(map(sub, ends, known)), map(sub, ends, waiting.values())
+    all_known = min(written) > 0 and min(spans) > 0
+    if all_known:
+        age = max(map(truediv, map(mul, left, spans), written))
+    else:
+        age = max(
+            (gap * span / grown for gap, span, grown in zip(left, spans, written, strict=True) if grown > 0),
+            default=0.0,
+        )
     age = max(age if ceiling is None else min(age, ceiling), least)
     return Lag(age, age - least, "extrapolated") if all_known else Lag(age, None, "at_least")
+
+
+def _first_known(points: Points, partition: int) -> tuple[float, int]:
+    """When the partition's end was first read, and what it was."""
+    readings = ((at, row[partition]) for at, row in points if partition < len(row) and row[partition] >= 0)
+    return next(readings, (points[-1][0], 0))

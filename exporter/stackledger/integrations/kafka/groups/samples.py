@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from stackledger.collect.snapshot import Key, Part
 from stackledger.integrations.kafka.groups import metrics as m
-from stackledger.integrations.kafka.groups.lag import CAUGHT_UP, Lag, Points, lag_of, points_of
+from stackledger.integrations.kafka.groups.facts import Facts, between, known_of
+from stackledger.integrations.kafka.groups.lag import CAUGHT_UP, Lag, Points, age_of, lag_of, points_of, still
 from stackledger.integrations.kafka.groups.verdict import LEVELS
 from stackledger.integrations.kafka.selection import OTHER, shown, whole_within
 from stackledger.integrations.kafka.state import GroupMemory, GroupTopic, KafkaState, TopicConfig, TopicMemory
@@ -54,11 +55,11 @@ class _Topic:
     memory: TopicMemory
     retention: float | None
     """Seconds after which the topic's records are deleted, None where time alone deletes nothing."""
-    deleted: bool
-    """Whether any of its records were deleted: only then can a group have lost some."""
     ends: Mapping[int, int]
     """Where a consumer has nothing left to read."""
     points: Points | None = None
+    still: Lag | None = None
+    """The lag of all who wait, where the topic stands."""
 
 
 @dataclass(slots=True)
@@ -124,11 +125,11 @@ class _Lags:
             read = self._topic(topic)
             if read is None or read.memory.id != commits.topic_id:
                 continue
-            known = _known(commits.committed, read.memory)
-            if not known:
-                continue
             key = self.view.keys.pair(name, topic)
-            self._add_topic(key, commits, known, read, detailed=detailed)
+            facts = self.view.facts.of(key, commits.committed, read.memory)
+            if not facts.known:
+                continue
+            self._add_topic(key, commits, facts, read, detailed=detailed)
             judged = group.verdicts.get(topic)
             if judged is not None:
                 columns.judged.append(key)
@@ -142,46 +143,50 @@ class _Lags:
             if memory is None:
                 return None
             config = self.state.configs.get(name)
-            read = _Topic(memory, retention_of(config), any(memory.low.values()), memory.ends())
+            read = _Topic(memory, retention_of(config), memory.ends())
             self.topics[name] = read
         return read
 
-    def _add_topic(
-        self, key: Key, commits: GroupTopic, known: Mapping[int, int], read: _Topic, *, detailed: bool
-    ) -> None:
-        columns, high = self.columns, read.memory.high
-        lags = [end - offset if (end := high[index]) > offset else 0 for index, offset in known.items()]
-        lag = sum(lags)
+    def _add_topic(self, key: Key, commits: GroupTopic, facts: Facts, read: _Topic, *, detailed: bool) -> None:
+        columns, known = self.columns, facts.known
         columns.keys.append(key)
-        columns.offsets.append(sum(known.values()))
-        columns.lags.append(lag)
+        columns.offsets.append(facts.offsets)
+        columns.lags.append(facts.lag)
         columns.consumed.append(commits.consumed)
-        columns.lost.append(_behind(known, read.memory.low) if read.deleted else 0)
-        worst = max(lags)
-        columns.worst.append(worst)
-        columns.worst_ids.append([*known][lags.index(worst)] if worst else -1)
+        columns.lost.append(facts.lost)
+        columns.worst.append(facts.worst)
+        columns.worst_ids.append(facts.worst_partition)
         if commits.committed_at:
             columns.committed.append(key)
             columns.committed_at.append(commits.committed_at)
-        if lag and (room := _headroom(known, read.memory)) is not None:
+        if facts.room is not None:
             columns.behind.append(key)
-            columns.room.append(room)
+            columns.room.append(facts.room)
         if detailed:
-            self.view.peer.group_partitions(self.part, key, known, lags, self.view.keys)
+            self.view.peer.group_partitions(self.part, key, known, facts.lags, self.view.keys)
         if read.memory.stable:
-            self.part.add(m.STABLE_LAG, _behind(known, read.memory.stable), *key)
-        self._add_seconds(key, self._seconds(known, read) if lag else CAUGHT_UP, read.retention)
+            self.part.add(m.STABLE_LAG, between(known, read.memory.stable), *key)
+        self._add_seconds(key, self._seconds(facts, read) if facts.lag else CAUGHT_UP, read.retention)
         if detailed and self.view.settings.partition_seconds:
             self._add_partition_seconds(key, known, read)
 
-    def _seconds(self, known: Mapping[int, int], read: _Topic) -> Lag | None:
+    def _seconds(self, facts: Facts, read: _Topic) -> Lag | None:
+        points, plain = self._points(read), read.ends is read.memory.high
+        if read.still is not None and plain:
+            return read.still
+        if plain:
+            return age_of(facts.behind, read.ends, points, ceiling=read.retention)
+        return lag_of(facts.known, read.ends, points, ceiling=read.retention)
+
+    def _points(self, read: _Topic) -> Points:
         if read.points is None:
             read.points = points_of(self.state.history, read.memory.id)
-        return lag_of(known, read.ends, read.points, ceiling=read.retention)
+            read.still = still(read.points, read.memory.high)
+        return read.points
 
     def _add_partition_seconds(self, key: Key, known: Mapping[int, int], read: _Topic) -> None:
-        high = read.ends
-        lags = {p: self._seconds({p: c}, read) if high[p] > c else CAUGHT_UP for p, c in known.items()}
+        points, ends, ceiling = self._points(read), read.ends, read.retention
+        lags = {p: lag_of({p: c}, ends, points, ceiling=ceiling) for p, c in known.items()}
         timed = {p: lag.seconds for p, lag in lags.items() if lag is not None}
         self.part.extend(m.PARTITION_LAG_SECONDS, self.view.keys.rows("age", key, timed), timed.values())
 
@@ -207,23 +212,6 @@ def retention_of(config: TopicConfig | None) -> float | None:
     return config.retention_ms / 1000
 
 
-def _known(committed: Mapping[int, int], memory: TopicMemory) -> Mapping[int, int]:
-    """The commits in partitions whose end is known: the lag of the others is unknown, not zero."""
-    if committed.keys() <= memory.high.keys():
-        return committed
-    return {index: offset for index, offset in committed.items() if index in memory.high}
-
-
-def _behind(committed: Mapping[int, int], ends: Mapping[int, int]) -> int:
-    return sum(end - offset for index, offset in committed.items() if (end := ends.get(index, -1)) > offset)
-
-
-def _headroom(known: Mapping[int, int], memory: TopicMemory) -> int | None:
-    """The least that lies between the start of a log and a commit behind its end; below 0 where records were lost."""
-    high, low = memory.high, memory.low
-    return min((offset - low[p] for p, offset in known.items() if p in low and high[p] > offset), default=None)
-
-
 def _add_rest(part: Part, state: KafkaState, rest: Mapping[str, GroupMemory], view: View) -> None:
     """The groups beyond the cap, exactly, in one sum each."""
     if rest or state.other_consumed:
@@ -235,9 +223,9 @@ def _add_rest(part: Part, state: KafkaState, rest: Mapping[str, GroupMemory], vi
         for topic, commits in group.topics.items():
             memory = state.topics.get(topic)
             if memory is not None and memory.id == commits.topic_id:
-                known = _known(commits.committed, memory)
+                known = known_of(commits.committed, memory.high)
                 offsets += sum(known.values())
-                lags += _behind(known, memory.high)
+                lags += between(known, memory.high)
     members = sum(group.members or 0 for group in rest.values())
     part.add(m.LAG, lags, OTHER, OTHER)
     part.add(m.GROUP_MEMBERS, members, OTHER)

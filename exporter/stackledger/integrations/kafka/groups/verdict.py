@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
 
 REWIND_SHOWN_SECONDS: Final = 300.0
@@ -34,19 +34,21 @@ class Progress(NamedTuple):
 
 
 def progress(
-    old: Mapping[int, int], new: Mapping[int, int], high: Mapping[int, int], *, waiting: Mapping[int, float], now: float
+    old: Mapping[int, int], new: Mapping[int, int], behind: Collection[int], *, waiting: Mapping[int, float], now: float
 ) -> Progress:
-    """Compare two sweeps. A partition waits from the moment when it is first seen with lag and an unmoved commit."""
-    since = {
-        partition: waiting.get(partition, now) if old.get(partition) == offset else now
-        for partition, offset in new.items()
-        if high.get(partition, offset) > offset
-    }
+    """Compare two sweeps. A partition waits from the moment when it is first seen with lag and an unmoved commit.
+
+    `behind` are the partitions with lag.
+    """
     if old == new:
-        return Progress(since, 0, rewound=False)
-    moves = [offset - before for partition, offset in new.items() if (before := old.get(partition)) is not None]
-    forward = sum(move for move in moves if move > 0)
-    return Progress(since, forward, rewound=any(move < 0 for move in moves))
+        return Progress({partition: waiting.get(partition, now) for partition in behind}, 0, rewound=False)
+    moves = {partition: offset - old[partition] for partition, offset in new.items() if partition in old}
+    steps = moves.values()
+    since = dict.fromkeys(behind, now)
+    if 0 in steps:
+        since |= {partition: waiting.get(partition, now) for partition in behind if moves.get(partition) == 0}
+    rewound = min(steps, default=0) < 0
+    return Progress(since, sum(step for step in steps if step > 0) if rewound else sum(steps), rewound=rewound)
 
 
 class Situation(NamedTuple):

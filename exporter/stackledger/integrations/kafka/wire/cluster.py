@@ -7,14 +7,21 @@ or its place is needed. Waiting is bounded by the caller, except for `refresh`, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from stackledger.errors import ConnectError, ReadTimeoutError, TargetError
 from stackledger.integrations.kafka.wire.connection import Address, Connection, Options, Traffic
 from stackledger.integrations.kafka.wire.messages.cluster import Metadata, MetadataRequest, TopicsMemory
-from stackledger.integrations.kafka.wire.messages.offsets import GroupOffsets, OffsetFetchRequest
+from stackledger.integrations.kafka.wire.messages.offsets import (
+    GroupOffsets,
+    Isolation,
+    ListOffsetsRequest,
+    LogOffsets,
+    OffsetFetchRequest,
+    OffsetsMemory,
+)
 from stackledger.integrations.kafka.wire.request import Request
 
 A = TypeVar("A")
@@ -59,6 +66,8 @@ class Cluster:
         self._retired: list[Connection] = []
         self._failed: dict[Address, float] = {}
         self._topics = TopicsMemory()
+        self._offsets: dict[tuple[int, object], OffsetsMemory] = {}
+        """By broker and what it is asked."""
         self._freed = asyncio.Event()
         self._uses = 0
         self._opening = 0
@@ -117,19 +126,36 @@ class Cluster:
         address = self._address(broker_id)
         return (await self._connection(self._slot(address), address)).version_of(request)
 
+    async def list_offsets(
+        self,
+        broker_id: int,
+        partitions: Mapping[str, Iterable[int]],
+        timestamp: int,
+        isolation: Isolation = Isolation.READ_UNCOMMITTED,
+    ) -> LogOffsets:
+        """Offsets of partitions that this broker leads; what has not changed is the same object as last time."""
+        memory = self._memory(broker_id, (timestamp, isolation))
+        return await self.request(broker_id, ListOffsetsRequest(partitions, timestamp, isolation, memory))
+
     async def fetch_offsets(
         self, broker_id: int, groups: tuple[str, ...], *, require_stable: bool = False
     ) -> dict[str, GroupOffsets]:
-        """The commits of all `groups`, which this broker coordinates: one request, before Kafka 3.0 one per group."""
+        """The commits of all `groups`, which this broker coordinates: one request, before Kafka 3.0 one per group.
+
+        What has not changed is the same object as last time.
+        """
         if not groups:
             return {}
-        whole = OffsetFetchRequest(groups, require_stable)
+        whole = OffsetFetchRequest(groups, require_stable, self._memory(broker_id, require_stable))
         version = await self.version_of(broker_id, OffsetFetchRequest)
         parts = whole.split(version) if version is not None else (whole,)
         answers = await asyncio.gather(*(self.request(broker_id, part) for part in parts))
         if len(answers) == 1 and "" not in answers[0]:
             return answers[0]
         return {part.groups[0]: answer[""] for part, answer in zip(parts, answers, strict=True)}
+
+    def _memory(self, broker_id: int, asked: object) -> OffsetsMemory:
+        return self._offsets.setdefault((broker_id, asked), OffsetsMemory())
 
     async def close(self) -> None:
         """Close every connection; nothing of this object remains open. Later requests get ConnectError."""
@@ -166,6 +192,8 @@ class Cluster:
             if slot.users == 0:
                 self._drop(slot)
                 del self._slots[address]
+        for key in [key for key in self._offsets if key[0] not in self._brokers]:
+            del self._offsets[key]
         keep = alive | set(self._bootstrap)
         self._failed = {address: at for address, at in self._failed.items() if address in keep}
 

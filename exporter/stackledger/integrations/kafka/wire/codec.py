@@ -59,6 +59,13 @@ class Reader:
         start = self._advance(size)
         return self.data[start : start + size]
 
+    def skip(self, known: bytes) -> bool:
+        """Skip these bytes if they are what comes next, and tell whether they were."""
+        if not self.data.startswith(known, self.position):
+            return False
+        self.position += len(known)
+        return True
+
     def unpack(self, row: struct.Struct) -> tuple[Any, ...]:
         """One fixed row."""
         return row.unpack_from(self.data, self._advance(row.size))

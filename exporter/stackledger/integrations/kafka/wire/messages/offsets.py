@@ -35,6 +35,36 @@ class Isolation(IntEnum):
     """The last stable offset: before the oldest open transaction."""
 
 
+class OffsetsMemory:
+    """The topics of the last answer to a request that is sent again and again, by group where there are groups.
+
+    Most are told in the same bytes as before, and comparing bytes is far cheaper than reading them. Whoever gets
+    offsets out of a memory gets the same object as before and must not change it.
+    """
+
+    __slots__ = ("_before", "_now")
+
+    def __init__(self) -> None:
+        self._before: dict[tuple[str, str], tuple[bytes, dict[int, int]]] = {}
+        self._now: dict[tuple[str, str], tuple[bytes, dict[int, int]]] = {}
+
+    def recall(self, reader: Reader, group: str, topic: str) -> dict[int, int] | None:
+        """The topic's offsets, if what comes next is what came last time; the reader is then behind it."""
+        known = self._before.get((group, topic))
+        if known is None or not reader.skip(known[0]):
+            return None
+        self._now[group, topic] = known
+        return known[1]
+
+    def keep(self, spelt: bytes, group: str, topic: str, offsets: dict[int, int]) -> None:
+        """Remember what a topic's bytes meant."""
+        self._now[group, topic] = spelt, offsets
+
+    def end(self) -> None:
+        """The answer is read whole: forget what it did not tell."""
+        self._before, self._now = self._now, {}
+
+
 class LogOffsets(NamedTuple):
     """The answer to ListOffsets."""
 
@@ -55,6 +85,7 @@ class ListOffsetsRequest(Request[LogOffsets]):
     partitions: Mapping[str, Iterable[int]]
     timestamp: int = LATEST
     isolation: Isolation = Isolation.READ_UNCOMMITTED
+    memory: OffsetsMemory | None = None
 
     def write(self, writer: Writer, version: int) -> None:  # noqa: ARG002 - one version
         """Write the body."""
@@ -72,17 +103,39 @@ class ListOffsetsRequest(Request[LogOffsets]):
     @classmethod
     def read(cls, reader: Reader, version: int) -> LogOffsets:  # noqa: ARG003 - one version
         """Read the answer."""
-        reader.int32()
-        answer = LogOffsets({}, {})
-        for _ in range(reader.count(6)):
-            topic, count, start = reader.string(), reader.count(_LOG_ROW.size), reader.position
-            values = reader.flat(_LOG_COLUMNS, count)
-            found = answer.offsets[topic] = dict(zip(values[::3], values[2::3], strict=True))
-            if len(found) < count or any(values[1::3]):
-                rows = list(_LOG_ROW.iter_unpack(reader.data[start : reader.position]))
-                answer.offsets[topic] = {index: offset for index, code, _, offset, _ in rows if not code}
-                answer.errors[topic] = {index: code for index, code, *_ in rows if code}
+        return _read_ends(reader, OffsetsMemory())
+
+    def answer(self, payload: bytes, version: int) -> LogOffsets:
+        """The answer, out of the memory what did not change."""
+        if self.memory is None:
+            return self.decode(payload, version)
+        reader = self.reader(payload, version)
+        answer = _read_ends(reader, self.memory)
+        reader.end()
+        self.memory.end()
         return answer
+
+
+def _read_ends(reader: Reader, memory: OffsetsMemory) -> LogOffsets:
+    reader.int32()
+    answer = LogOffsets({}, {})
+    for _ in range(reader.count(6)):
+        topic = reader.string()
+        known = memory.recall(reader, "", topic)
+        if known is not None:
+            answer.offsets[topic] = known
+            continue
+        begin = reader.position
+        count, start = reader.count(_LOG_ROW.size), reader.position
+        values = reader.flat(_LOG_COLUMNS, count)
+        found = answer.offsets[topic] = dict(zip(values[::3], values[2::3], strict=True))
+        if len(found) < count or any(values[1::3]):
+            rows = list(_LOG_ROW.iter_unpack(reader.data[start : reader.position]))
+            answer.offsets[topic] = {index: offset for index, code, _, offset, _ in rows if not code}
+            answer.errors[topic] = {index: code for index, code, *_ in rows if code}
+        else:
+            memory.keep(reader.data[begin : reader.position], "", topic, found)
+    return answer
 
 
 class GroupOffsets(NamedTuple):
@@ -110,6 +163,8 @@ class OffsetFetchRequest(Request[dict[str, GroupOffsets]]):
 
     groups: tuple[str, ...]
     require_stable: bool = False
+    memory: OffsetsMemory | None = None
+    """For a request that is sent again and again; not together with `split`, whose answers do not name their group."""
 
     def split(self, version: int) -> tuple[OffsetFetchRequest, ...]:
         """The requests that this one takes at `version`."""
@@ -133,17 +188,17 @@ class OffsetFetchRequest(Request[dict[str, GroupOffsets]]):
     @classmethod
     def read(cls, reader: Reader, version: int) -> dict[str, GroupOffsets]:
         """Read the answer. Below version 8 it does not name its group: the only key is then the empty text."""
-        reader.int32()
-        groups = {}
-        if version < _GROUPS_FROM:
-            groups[""] = _read_group(reader)
-        else:
-            for _ in range(reader.count(5)):
-                group = reader.string()
-                groups[group] = _read_group(reader)
-                reader.tags()
-        reader.tags()
-        return groups
+        return _read_groups(reader, version, OffsetsMemory())
+
+    def answer(self, payload: bytes, version: int) -> dict[str, GroupOffsets]:
+        """The answer, out of the memory what did not change."""
+        if self.memory is None:
+            return self.decode(payload, version)
+        reader = self.reader(payload, version)
+        answer = _read_groups(reader, version, self.memory)
+        reader.end()
+        self.memory.end()
+        return answer
 
 
 def _write_group(writer: Writer, group: str, version: int) -> None:
@@ -155,22 +210,53 @@ def _write_group(writer: Writer, group: str, version: int) -> None:
     writer.tags()
 
 
-def _read_group(reader: Reader) -> GroupOffsets:
+def _read_groups(reader: Reader, version: int, memory: OffsetsMemory) -> dict[str, GroupOffsets]:
+    reader.int32()
+    groups = {}
+    if version < _GROUPS_FROM:
+        groups[""] = _read_group(reader, "", memory)
+    else:
+        for _ in range(reader.count(5)):
+            group = reader.string()
+            groups[group] = _read_group(reader, group, memory)
+            reader.tags()
+    reader.tags()
+    return groups
+
+
+def _read_group(reader: Reader, group: str, memory: OffsetsMemory) -> GroupOffsets:
     offsets: dict[str, dict[int, int]] = {}
     errors: dict[str, dict[int, int]] = {}
     for _ in range(reader.count(3)):
-        topic, count, start = reader.string(), reader.count(_COMMIT_ROW.size), reader.position
-        # Almost every client commits an empty note: then all rows are 20 bytes. While note, code and tags of a row are
-        # as expected, the next row is where it is supposed to be; any other row sends the topic the long way.
-        values = reader.flat(_COMMIT_COLUMNS, count)
-        found = offsets[topic] = dict(zip(values[::3], values[1::3], strict=True))
-        if len(found) < count or not _USUAL_ENDS.issuperset(values[2::3]) or min(found.values(), default=0) < 0:
-            reader.position = start
-            _read_commits(reader, count, offsets[topic], errors.setdefault(topic, {}))
-            if not errors[topic]:
-                del errors[topic]
-        reader.tags()
+        topic = reader.string()
+        known = memory.recall(reader, group, topic)
+        if known is not None:
+            offsets[topic] = known
+            continue
+        begin = reader.position
+        offsets[topic], refused = _read_topic(reader)
+        if refused:
+            errors[topic] = refused
+        else:
+            memory.keep(reader.data[begin : reader.position], group, topic, offsets[topic])
     return GroupOffsets(reader.int16(), offsets, errors)
+
+
+def _read_topic(reader: Reader) -> tuple[dict[int, int], dict[int, int]]:
+    """The commits of one topic, and the error codes of the partitions that have one.
+
+    Almost every client commits an empty note: then all rows are 20 bytes. While note, code and tags of a row are as
+    expected, the next row is where it is supposed to be; any other row sends the topic the long way.
+    """
+    count, start = reader.count(_COMMIT_ROW.size), reader.position
+    values = reader.flat(_COMMIT_COLUMNS, count)
+    found = dict(zip(values[::3], values[1::3], strict=True))
+    refused: dict[int, int] = {}
+    if len(found) < count or not _USUAL_ENDS.issuperset(values[2::3]) or min(found.values(), default=0) < 0:
+        reader.position = start
+        _read_commits(reader, count, found, refused)
+    reader.tags()
+    return found, refused
 
 
 def _read_commits(reader: Reader, count: int, offsets: dict[int, int], errors: dict[int, int]) -> None:
