@@ -64,6 +64,15 @@ class Part:
         rows.keys.append(labels)
         rows.values.append(value)
 
+    def read(self, metrics: Iterable[Metric[Any]]) -> None:
+        """Say that these families were read, whether they turn out to have samples or not.
+
+        In a sweep in which another aspect of the target failed, a family without samples is else taken for one that
+        could not be read, and is held.
+        """
+        for metric in metrics:
+            self._rows(metric)
+
     def extend(self, metric: Metric[Any], keys: Iterable[Key], values: Iterable[float]) -> None:
         """Many samples at once; `keys` and `values` have the same length. For families with thousands of series."""
         keys, values = list(keys), list(values)

@@ -52,6 +52,7 @@ def watch(cluster: KafkaCluster, tmp_path_factory: pytest.TempPathFactory) -> It
         "bootstrap": cluster.bootstrap.split(","),
         "stuck_after_seconds": 5,
         "probe": {"timeout_seconds": 2},
+        "hanging_after_seconds": 0,
     }
     directory: Path = tmp_path_factory.mktemp("kafka-pages")
     with watching(directory, KAFKA, target, thresholds={"KafkaProbeFailing": 6}) as watched:

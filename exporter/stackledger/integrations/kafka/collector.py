@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+from typing import TypeVar
+
 from stackledger.collect.integration import Opening
 from stackledger.collect.snapshot import Part, Snapshot
 from stackledger.errors import AuthError, TargetError
 from stackledger.integrations.kafka import connect
 from stackledger.integrations.kafka.administration.samples import add_administration
 from stackledger.integrations.kafka.answers import Answers
+from stackledger.integrations.kafka.asking import within
 from stackledger.integrations.kafka.cluster import samples
 from stackledger.integrations.kafka.cluster.health import HealthMemory
 from stackledger.integrations.kafka.cluster.quorum import QuorumConnection
@@ -21,7 +25,7 @@ from stackledger.integrations.kafka.probe.samples import add_probe
 from stackledger.integrations.kafka.slow import SlowSweep
 from stackledger.integrations.kafka.state import KafkaState
 from stackledger.integrations.kafka.storage.samples import Disks, disk_parts
-from stackledger.integrations.kafka.sweep import Layout, Sweep, within
+from stackledger.integrations.kafka.sweep import Layout, Sweep
 from stackledger.integrations.kafka.topics.configs import read_configs
 from stackledger.integrations.kafka.topics.samples import add_completeness, add_settings, add_throughput, add_topics
 from stackledger.integrations.kafka.transactions.judge import judge
@@ -35,6 +39,10 @@ from stackledger.integrations.kafka.wire.messages.session import ApiVersionsRequ
 _ATTEMPT_SHARE = 0.2
 _CONFIG_SHARE = 0.2
 _SLOW_SHARE = 0.8
+_LEARNT_BY = 0.95
+"""Share of the timeout after which a sweep asks nothing more."""
+
+T = TypeVar("T")
 
 
 class KafkaSource:
@@ -65,7 +73,9 @@ class KafkaSource:
             return await (self._sweep_slow() if lane == "slow" else self._sweep_offsets())
         except AuthError:
             self._options = None  # the next sweep reads the secrets again: they may have been rotated
-            await self._disconnect()
+            client = self._clients.pop(lane, None)  # the other lane may be reading, with a login that still holds
+            if client is not None:
+                await client.close()
             raise
 
     async def _sweep_offsets(self) -> Snapshot:
@@ -82,6 +92,7 @@ class KafkaSource:
             settings.stable_offsets,
             self._suspects,
         )
+        ends = self._clock.monotonic() + self._seconds * _LEARNT_BY
         answers = await sweep.read(self._state.brokers)
         self._suspects = frozenset(answers.failed)
         window = settings.throughput.window_seconds
@@ -93,7 +104,7 @@ class KafkaSource:
             window=window,
             facts=self._view.facts,
         )
-        await self._learn(answers)
+        await self._learn(answers, ends)
         return self._snapshot(answers)
 
     async def close(self) -> None:
@@ -125,33 +136,33 @@ class KafkaSource:
 
     # -- the fast lane -----------------------------------------------------------------------------------------------
 
-    async def _learn(self, answers: Answers) -> None:
-        """What changes rarely: the release, and the settings of topics that are new."""
+    async def _learn(self, answers: Answers, ends: float) -> None:
+        """What changes rarely, by `ends` (monotonic): the release, ends of transactions, settings of new topics."""
         broker_id = min(answers.brokers)
-        seconds = self._seconds * _CONFIG_SHARE
         if self._release is None:
-            asked = await within(self._clock, seconds, "ApiVersions", self._read_release(broker_id))
+            asked = await self._by(ends, "ApiVersions", self._read_release(broker_id))
             self._release = asked if isinstance(asked, str) else None
         if self._settings.transactions:
-            learning = learn_markers(self._cluster("fast"), self._state, answers.metadata.topics)
-            await within(self._clock, seconds, "DescribeProducers", learning)
+            learning = learn_markers(self._cluster("fast"), self._state, answers.metadata.topics, answers.brokers)
+            await self._by(ends, "DescribeProducers", learning)
         missing = [name for name in answers.metadata.topics if name not in self._state.configs]
         if missing and not isinstance(self._config_error, AuthError):
-            await self._read_configs("fast", broker_id, missing, seconds=seconds)
+            await self._read_configs("fast", broker_id, missing, ends)
+
+    async def _by(self, ends: float, what: str, answer: Awaitable[T]) -> T | TargetError:
+        seconds = min(max(ends - self._clock.monotonic(), 0.0), self._seconds * _CONFIG_SHARE)
+        return await within(self._clock, seconds, what, answer)
 
     async def _read_release(self, broker_id: int) -> str:
         answer = await self._cluster("fast").request(broker_id, ApiVersionsRequest())
         feature = answer.finalized_features.get("metadata.version")
         return release_of(feature.newest if feature is not None else None)
 
-    async def _read_configs(self, lane: str, broker_id: int, topics: list[str], *, seconds: float) -> None:
-        reading = read_configs(self._cluster(lane), broker_id, topics)
-        answer = await within(self._clock, seconds, "DescribeConfigs", reading)
-        if isinstance(answer, TargetError):
-            self._config_error = answer
-        else:
-            self._config_error = None
-            self._state.configs.update(answer)
+    async def _read_configs(self, lane: str, broker_id: int, topics: list[str], ends: float) -> None:
+        """Settings are kept chunk by chunk, so that a cluster with very many topics gets on in every sweep."""
+        reading = read_configs(self._cluster(lane), broker_id, topics, into=self._state.configs)
+        answer = await self._by(ends, "DescribeConfigs", reading)
+        self._config_error = answer  # None where all is well
 
     def _snapshot(self, answers: Answers) -> Snapshot:
         state, view, topics = self._state, self._view, answers.metadata.topics
@@ -190,22 +201,27 @@ class KafkaSource:
 
     async def _sweep_slow(self) -> Snapshot:
         """Disks, settings, transactions and what administrators did."""
-        cluster = self._cluster("slow")
-        slow = SlowSweep(cluster, self._clock, self._seconds * _SLOW_SHARE, self._filters, self._settings.transactions)
+        ends = self._clock.monotonic() + self._seconds * _SLOW_SHARE
+        slow = SlowSweep(
+            self._cluster("slow"), self._clock, ends, self._filters, self._settings.transactions, self._suspects
+        )
         answers = await slow.read(self._state)
         self._release = None
-        broker_id = slow.any_broker(answers)
         topics = answers.metadata.topics
-        await self._read_configs("slow", broker_id, list(topics), seconds=self._seconds * (1 - _SLOW_SHARE) / 2)
+        await self._read_configs("slow", slow.any_broker(answers.metadata), list(topics), ends + self._seconds * 0.15)
         known = {key: broker for key, broker in self._state.brokers.items() if key not in answers.brokers}
-        parts, failed = disk_parts(
-            Disks(answers.at, answers.brokers | known, answers.log_dirs), self._state, self._view
-        )
+        disks = Disks(answers.at, answers.brokers | known, {**answers.log_dirs, **answers.silent})
+        parts, failed = disk_parts(disks, self._state, self._view)
         part = parts["cluster"]
         add_settings(part, self._state, topics)
         add_administration(part, answers.administration)
         judged = judge(
-            answers.transactions.open, answers.transactions.ongoing, self._state.open_transactions, now=answers.at
+            answers.transactions.open,
+            answers.transactions.ongoing,
+            self._state.open_transactions,
+            now=answers.at,
+            hangs_after=self._settings.hanging_after_seconds,
+            unread=answers.transactions.unread,
         )
         add_transactions(part, answers.transactions, judged)
         return Snapshot(parts, failed, {**answers.facets, "configs": self._config_error})

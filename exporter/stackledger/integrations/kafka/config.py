@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -19,6 +20,13 @@ def _compiles(pattern: str) -> str:
     return pattern
 
 
+def _private(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise ValueError("our secret would cross the network in plain text: take https://")
+    return url
+
+
 Pattern = Annotated[str, AfterValidator(_compiles)]
 """A regular expression that must match a whole name."""
 
@@ -26,7 +34,7 @@ Pattern = Annotated[str, AfterValidator(_compiles)]
 class OAuthClient(Settings):
     """Where tokens come from: an OAuth 2.0 token endpoint that is asked with client credentials (RFC 6749, 4.4)."""
 
-    token_url: WebAddress
+    token_url: Annotated[WebAddress, AfterValidator(_private)]
     """The endpoint, for instance https://id.example.com/oauth2/token."""
     client_id: str = Field(min_length=1)
     """Who we are to it."""
@@ -93,6 +101,9 @@ class KafkaTarget(TargetSettings):
     transactions: bool = True
     """Whether the slow lane looks for open and hanging transactions. It needs Read on topics where there are access
     control lists: the one right here with which records could be read. Off where a monitor may not have it."""
+    hanging_after_seconds: float = Field(default=900.0, ge=0)
+    """Age at which an open transaction that no coordinator knows is said to hang. Default: transaction.max.timeout.ms
+    of brokers; until then a coordinator that is not visible may still end it."""
     throughput: Throughput = Field(default_factory=Throughput)
     """What the verdict on throughput is held against."""
     stuck_after_seconds: float = Field(default=30.0, gt=0)

@@ -52,8 +52,9 @@ def _note_reading(state: KafkaState, answers: Answers, *, keep: float) -> None:
     held = any(topic.held for topic in state.topics.values()) or any(group.held for group in state.groups.values())
     times = [answer.high_at for answer in answers.brokers.values()]
     lag = sum(commits.lag for group in state.groups.values() for commits in group.topics.values())
-    reading = Reading(sum(times) / len(times), state.total_produced, state.total_consumed, lag)
-    complete = not held and not answers.failed
+    reading = Reading(sum(times) / len(times), state.total_produced, state.total_consumed, lag - state.lag_shift)
+    groups = all(answer.groups is not None for answer in answers.brokers.values())
+    complete = not held and not answers.failed and groups and not any(answers.facets.values())
     note(state.readings, reading, spread=max(times) - min(times), complete=complete, keep=keep)
 
 
@@ -87,17 +88,15 @@ def _merge_topics(state: KafkaState, answers: Answers, filters: Filters) -> set[
         _gather(stable, answer.stable)
     topics = {name: topic for name, topic in answers.metadata.topics.items() if filters.topic(name)}
     _forget_topics(state, topics.keys(), answers.at)
-    other = state.topics.keys() - set(state.shown_topics) if state.shown_topics else frozenset()
+    _forget_configs(state, answers.metadata.topics.keys())
     for name, topic in topics.items():
         memory = _memory(state, name, topic)
+        memory.missed = 0
         _note_replicas(state, memory, topic)
         fresh = high.get(name, {})
         if not fresh.items() <= memory.high.items():
             moved.add(name)
-        grown = _take(memory, fresh, swept_at=state.swept_at)
-        state.total_produced += grown
-        if name in other:
-            state.other_produced += grown
+        state.total_produced += _take(memory, fresh, swept_at=state.swept_at)
         first = low.get(name, {})
         if not first.items() <= memory.low.items():
             memory.low = memory.low | first
@@ -108,12 +107,22 @@ def _merge_topics(state: KafkaState, answers: Answers, filters: Filters) -> set[
 def _forget_topics(state: KafkaState, listed: Collection[str], now: float) -> None:
     """Forget topics that are not listed; their counters are kept for a while, for they may come back with their id."""
     for name in state.topics.keys() - listed:
-        memory = state.topics.pop(name)
-        state.configs.pop(name, None)
+        memory = state.topics[name]
+        memory.missed += 1
+        if memory.missed < _MISSES_TO_FORGET:  # a broker that has just started may not know all yet
+            memory.held = {p: memory.held.get(p, state.swept_at if p in memory.high else 0.0) for p in memory.high}
+            continue
+        del state.topics[name]
         if memory.id != name and len(state.departed) < _MAX_DEPARTED:
             state.departed[memory.id] = Departed(now, memory)
     for topic_id in [key for key, gone in state.departed.items() if now - gone.at > _DEPARTED_SECONDS]:
         del state.departed[topic_id]
+
+
+def _forget_configs(state: KafkaState, listed: Collection[str]) -> None:
+    """Settings are read of topics that are left out, too, since their partitions count in the health of the whole."""
+    for name in state.configs.keys() - listed - state.topics.keys():
+        del state.configs[name]
 
 
 def _gather(into: Offsets, part: Offsets) -> None:
@@ -194,14 +203,10 @@ class _Judging:
 
 def _merge_groups(state: KafkaState, answers: Answers, judge_by: _Judging) -> None:
     seen: set[str] = set()
-    other = state.groups.keys() - set(state.shown_groups) if state.shown_groups else frozenset()
     for broker_id, answer in answers.brokers.items():
         for group_id, group in (answer.groups or {}).items():
             seen.add(group_id)
-            grown = _take_group(state, broker_id, group, judge_by)
-            state.total_consumed += grown
-            if group_id in other:
-                state.other_consumed += grown
+            state.total_consumed += _take_group(state, broker_id, group, judge_by)
     _forget_or_hold(state, answers, seen)
 
 
@@ -216,6 +221,7 @@ def _forget_or_hold(state: KafkaState, answers: Answers, seen: set[str]) -> None
         memory.missed += 1
         settled = all_told or (memory.coordinator in told and not loading) or memory.coordinator not in answers.expected
         if settled and memory.missed >= _MISSES_TO_FORGET:
+            state.lag_shift -= sum(commits.lag for commits in memory.topics.values() if commits.lag > 0)
             del state.groups[group_id]
 
 
@@ -242,7 +248,7 @@ def _take_commits(state: KafkaState, group: str, memory: GroupMemory, offsets: O
     grown = 0
     now = judge_by.now
     for name in memory.topics.keys() - (offsets.keys() & state.topics.keys()):
-        del memory.topics[name]
+        state.lag_shift -= max(memory.topics.pop(name).lag, 0)
         memory.verdicts.pop(name, None)
     for name, committed in offsets.items():
         topic = state.topics.get(name)
@@ -251,6 +257,7 @@ def _take_commits(state: KafkaState, group: str, memory: GroupMemory, offsets: O
         known = memory.topics.get(name)
         is_new = known is None or known.topic_id != topic.id
         if known is None or is_new:
+            state.lag_shift -= max(known.lag, 0) if known is not None else 0
             known = memory.topics[name] = GroupTopic(topic.id, committed)
         learned = bool(known.waiting and topic.markers)
         moves = committed is not known.committed and committed != known.committed
@@ -260,6 +267,7 @@ def _take_commits(state: KafkaState, group: str, memory: GroupMemory, offsets: O
             step = progress(before, committed, _behind(facts, topic), waiting=known.waiting, now=now)
             known.committed_at = now if moves else known.committed_at
             known.waiting, known.lag = step.waiting, facts.lag
+            state.lag_shift += facts.lag if is_new else 0
             known.consumed += step.consumed
             grown += step.consumed
             known.rewound_at = now if step.rewound else known.rewound_at

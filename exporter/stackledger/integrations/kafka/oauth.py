@@ -88,6 +88,8 @@ def _unreachable(client: OAuthClient, error: Exception) -> ConnectError:
 
 def _token(client: OAuthClient, response: httpx.Response) -> tuple[str, float]:
     answer = _json(response)
+    if response.is_server_error:
+        raise ConnectError(f"the token endpoint {client.token_url} has trouble of its own: {response.status_code}")
     if not response.is_success:
         said = str(answer.get("error", response.reason_phrase))[:_ERROR_LENGTH]
         raise AuthError(

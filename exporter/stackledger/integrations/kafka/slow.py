@@ -6,20 +6,28 @@ Owns which requests are sent and for how long; what fails costs only its own fac
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
+from typing import Final, TypeVar
 
 from stackledger.clock import Clock
-from stackledger.errors import AuthError, ProtocolError, TargetError
+from stackledger.errors import AuthError, ConnectError, ProtocolError, TargetError
 from stackledger.integrations.kafka.administration.read import Administration, read_administration
+from stackledger.integrations.kafka.asking import within
 from stackledger.integrations.kafka.filters import Filters
 from stackledger.integrations.kafka.state import BrokerMemory, KafkaState
-from stackledger.integrations.kafka.sweep import led_by, within
+from stackledger.integrations.kafka.sweep import led_by
 from stackledger.integrations.kafka.transactions.read import Transactions, read_transactions
 from stackledger.integrations.kafka.wire.cluster import Cluster
 from stackledger.integrations.kafka.wire.error_codes import ErrorCode, error_name
 from stackledger.integrations.kafka.wire.messages.cluster import Metadata
 from stackledger.integrations.kafka.wire.messages.storage import DescribeLogDirsRequest, LogDirs
+
+T = TypeVar("T")
+
+_COORDINATORS: Final = "__transaction_state"
+_REQUESTS_IN_A_ROW: Final = 3
+"""The longest chain, that of transactions: two of a leader, one of a coordinator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +37,9 @@ class SlowAnswers:
     at: float
     metadata: Metadata
     brokers: dict[int, BrokerMemory]
-    log_dirs: Mapping[int, LogDirs | TargetError]
+    log_dirs: Mapping[int, LogDirs]
+    silent: Mapping[int, TargetError]
+    """Brokers that did not tell of their log directories."""
     administration: Administration
     transactions: Transactions
     facets: dict[str, TargetError | None]
@@ -37,38 +47,50 @@ class SlowAnswers:
 
 @dataclass(frozen=True, slots=True)
 class SlowSweep:
-    """One sweep of the slow lane. `seconds` bounds each of its requests, which go out together."""
+    """One sweep of the slow lane, over by `ends` (monotonic). `suspects` were silent in the fast lane's last sweep."""
 
     cluster: Cluster
     clock: Clock
-    seconds: float
+    ends: float
     filters: Filters
     transactions: bool
+    suspects: frozenset[int]
 
     async def read(self, state: KafkaState) -> SlowAnswers:
-        """Ask. Raises TargetError when no broker tells of its log directories: then none can be asked anything."""
+        """Ask. Raises TargetError when no broker gives Metadata."""
         metadata = await self.cluster.refresh()
+        if not metadata.brokers:
+            raise ConnectError("the broker that answered knows no live broker yet: is the cluster still starting?")
         brokers = {b.id: BrokerMemory(b.host, b.port, b.rack or "") for b in metadata.brokers.values()}
-        async with asyncio.TaskGroup() as group:
-            disks = {key: group.create_task(self._log_dirs(key)) for key in brokers}
-            administration = group.create_task(self._administration(brokers))
-            transactions = group.create_task(self._transactions(metadata, state))
-        log_dirs = {key: task.result() for key, task in disks.items()}
-        if log_dirs and all(isinstance(answer, TargetError) for answer in log_dirs.values()):
-            raise next(answer for answer in log_dirs.values() if isinstance(answer, TargetError))
-        facets = {**administration.result().errors, "transactions": transactions.result().error}
+        disks, administration, transactions = await asyncio.gather(
+            asyncio.gather(*(self._log_dirs(key) for key in brokers)),
+            read_administration(self.cluster, self.any_broker(metadata), brokers.keys(), self._bounded),
+            self._transactions(metadata, state),
+        )
+        told = dict(zip(brokers, disks, strict=True))
+        refused = next((answer for answer in disks if isinstance(answer, AuthError)), None)
         return SlowAnswers(
-            self.clock.now(), metadata, brokers, log_dirs, administration.result(), transactions.result(), facets
+            self.clock.now(),
+            metadata,
+            brokers,
+            {key: answer for key, answer in told.items() if not isinstance(answer, TargetError)},
+            {k: answer for k, answer in told.items() if isinstance(answer, TargetError) and answer is not refused},
+            administration,
+            transactions,
+            {**administration.errors, "transactions": transactions.error, "log_dirs": refused},
         )
 
-    @staticmethod
-    def any_broker(answers: SlowAnswers) -> int:
-        """One that answers."""
-        return min(key for key, answer in answers.log_dirs.items() if not isinstance(answer, TargetError))
+    def any_broker(self, metadata: Metadata) -> int:
+        """For what every broker can tell: one that answers the fast lane."""
+        return min(metadata.brokers.keys() - self.suspects or metadata.brokers.keys())
+
+    async def _bounded(self, what: str, answer: Awaitable[T], /) -> T | TargetError:
+        left = max(self.ends - self.clock.monotonic(), 0.0)
+        return await within(self.clock, left, what, answer)
 
     async def _log_dirs(self, broker_id: int) -> LogDirs | TargetError:
         request = self.cluster.request(broker_id, DescribeLogDirsRequest())
-        answer = await within(self.clock, self.seconds, f"DescribeLogDirs by broker {broker_id}", request)
+        answer = await self._bounded(f"DescribeLogDirs by broker {broker_id}", request)
         if isinstance(answer, TargetError) or not answer.error_code:
             return answer
         text = f"DescribeLogDirs by broker {broker_id}: {error_name(answer.error_code)}"
@@ -76,17 +98,18 @@ class SlowSweep:
             return AuthError(f"{text}; grant Describe on the cluster (grants/acls.md)")
         return ProtocolError(text)
 
-    async def _administration(self, brokers: Mapping[int, BrokerMemory]) -> Administration:
-        asking = read_administration(self.cluster, min(brokers), brokers.keys())
-        answer = await within(self.clock, self.seconds, "what administrators did", asking)
-        if isinstance(answer, TargetError):
-            return Administration(errors=dict.fromkeys(("reassignments", "quotas", "acls", "features"), answer))
-        return answer
-
     async def _transactions(self, metadata: Metadata, state: KafkaState) -> Transactions:
         if not self.transactions:
             return Transactions()
         high = {name: topic.high for name, topic in state.topics.items()}
-        asking = read_transactions(self.cluster, led_by(metadata, self.filters), high)
-        answer = await within(self.clock, self.seconds, "the transactions", asking)
-        return Transactions(error=answer) if isinstance(answer, TargetError) else answer
+        led = led_by(metadata, self.filters)
+        found = await read_transactions(self.cluster, led, high, self._in_a_row)
+        coordinators = metadata.topics.get(_COORDINATORS)
+        if coordinators is not None and any(partition.leader < 0 for partition in coordinators.partitions):
+            found.ongoing = None  # a coordinator is away with all that it knows, and nobody else tells of it
+        return found
+
+    async def _in_a_row(self, what: str, answer: Awaitable[T], /) -> T | TargetError:
+        """A share of what is left, so that one silent leader leaves time to ask the coordinators."""
+        left = max(self.ends - self.clock.monotonic(), 0.0)
+        return await within(self.clock, left * (_REQUESTS_IN_A_ROW - 1) / _REQUESTS_IN_A_ROW, what, answer)

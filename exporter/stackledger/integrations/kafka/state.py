@@ -51,16 +51,21 @@ class TopicMemory(msgspec.Struct):
     """Highest high watermark seen, from which new records are counted."""
     produced: int = 0
     in_sync: list[int] = msgspec.field(default_factory=list)
-    markers: set[int] = msgspec.field(default_factory=set)
-    """Partitions known to hold ends of transactions: a commit one offset before the end may have read every record."""
+    markers: dict[int, int] = msgspec.field(default_factory=dict)
+    """Partitions whose last offset is the end of a transaction, with the high watermark at which that was learnt."""
     markers_asked: dict[int, int] = msgspec.field(default_factory=dict)
     """Partitions whose leader was asked about that, with the high watermark at which it was."""
+    counted: int = 0
+    """How much of `produced` is in the state's `other_produced`."""
+    missed: int = 0
+    """Answers in a row that did not list it."""
 
     def ends(self) -> dict[int, int]:
-        """The offset from which on a consumer has surely nothing to read: the high watermark, or one marker before."""
+        """The offset from which on a consumer has nothing to read: the high watermark, or a marker right before it."""
         if not self.markers:
             return self.high
-        return {index: offset - (index in self.markers) for index, offset in self.high.items()}
+        marked = self.markers.get
+        return {index: offset - (marked(index) == offset) for index, offset in self.high.items()}
 
 
 class Departed(msgspec.Struct):
@@ -79,6 +84,8 @@ class GroupTopic(msgspec.Struct):
     waiting: dict[int, float] = msgspec.field(default_factory=dict)
     """Partitions with lag: since when the commit has not moved."""
     rewound_at: float = 0.0
+    counted: int = 0
+    """How much of `consumed` is in the state's `other_consumed`."""
     committed_at: float = 0.0
     """When a commit was last seen to change; 0 while none has since the group was first seen."""
     lag: int = -1
@@ -125,6 +132,10 @@ class OpenMemory(msgspec.Struct):
     """An open transaction in one partition, as the slow lane saw it."""
 
     first_seen: float
+    topic: str = ""
+    partition: int = 0
+    producer_id: int = 0
+    start_offset: int = 0
     orphaned: int = 0
     """Reads in a row in which no coordinator knew of it."""
 
@@ -156,6 +167,8 @@ class KafkaState(State):
     total_produced: int = 0
     """Records appended to all shown topics since the cluster is watched; a topic that goes takes none away."""
     total_consumed: int = 0
+    lag_shift: int = 0
+    """Lag that came and went with groups and topics, not with their work: it is no growth."""
     readings: list[Reading] = msgspec.field(default_factory=list)
     """Of the window that the throughput is judged by."""
     probe: ProbeMemory = msgspec.field(default_factory=ProbeMemory)

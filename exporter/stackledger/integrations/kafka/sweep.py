@@ -8,20 +8,21 @@ understated.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
 from stackledger.clock import Clock
-from stackledger.errors import AuthError, ConnectError, ProtocolError, ReadTimeoutError, TargetError
+from stackledger.errors import AuthError, ConnectError, ReadTimeoutError, TargetError
 from stackledger.integrations.kafka.answers import Answers, BrokerAnswer, GroupAnswer, Offsets, QuorumAnswer
+from stackledger.integrations.kafka.asking import REFUSED, within
 from stackledger.integrations.kafka.cluster.quorum import QuorumConnection, judged
 from stackledger.integrations.kafka.filters import Filters
 from stackledger.integrations.kafka.groups.members import described
 from stackledger.integrations.kafka.state import BrokerMemory
 from stackledger.integrations.kafka.wire.cluster import Cluster
 from stackledger.integrations.kafka.wire.connection import Address
-from stackledger.integrations.kafka.wire.error_codes import ErrorCode, error_name
+from stackledger.integrations.kafka.wire.error_codes import error_name
 from stackledger.integrations.kafka.wire.messages.cluster import DescribeClusterRequest, Metadata, Topic
 from stackledger.integrations.kafka.wire.messages.groups import ListedGroup, ListGroupsRequest
 from stackledger.integrations.kafka.wire.messages.offsets import (
@@ -37,32 +38,6 @@ T = TypeVar("T")
 
 _SHARE_OF_TIMEOUT: Final = 0.8
 _SHARE_OF_QUORUM: Final = 0.5
-_REFUSED: Final = frozenset(
-    {
-        ErrorCode.TOPIC_AUTHORIZATION_FAILED,
-        ErrorCode.GROUP_AUTHORIZATION_FAILED,
-        ErrorCode.CLUSTER_AUTHORIZATION_FAILED,
-    }
-)
-
-
-def check_code(code: int, what: str) -> None:
-    """Raise AuthError where the code says that a right is missing, ProtocolError for any other error."""
-    if code in _REFUSED:
-        raise AuthError(f"{what}: {error_name(code)}; grant the rights of grants/acls.md")
-    if code:
-        raise ProtocolError(f"{what}: {error_name(code)}")
-
-
-async def within(clock: Clock, seconds: float, what: str, answer: Awaitable[T]) -> T | TargetError:
-    """The answer, or the TargetError that it ended in, a ReadTimeoutError when it took longer than `seconds`."""
-    try:
-        async with clock.timeout(seconds):
-            return await answer
-    except TimeoutError:
-        return ReadTimeoutError(f"{what} did not answer within {seconds:.1f} s")
-    except TargetError as error:
-        return error
 
 
 def led_by(metadata: Metadata, filters: Filters) -> dict[int, dict[str, list[int]]]:
@@ -159,7 +134,7 @@ class Sweep:
             self.cluster.request(broker_id, ListGroupsRequest()), self._offsets(broker_id, partitions, EARLIEST)
         )
         groups = None
-        if listed.error_code in _REFUSED:
+        if listed.error_code in REFUSED:
             self.facets["groups"] = AuthError(f"ListGroups: {error_name(listed.error_code)}; see grants/acls.md")
         elif not listed.error_code:
             groups = await self._groups(broker_id, [row for row in listed.groups if self.filters.group(row.group_id)])
@@ -185,7 +160,7 @@ class Sweep:
 
     def _note_refusals(self, answer: LogOffsets) -> None:
         for topic, codes in answer.errors.items():
-            if any(code in _REFUSED for code in codes.values()):
+            if any(code in REFUSED for code in codes.values()):
                 self.facets["offsets"] = AuthError(
                     f"ListOffsets of {topic}: no right to describe it; see grants/acls.md"
                 )
@@ -203,7 +178,7 @@ class Sweep:
     def _commits(self, row: ListedGroup, answer: GroupOffsets | None) -> Offsets | None:
         if answer is None:
             return {} if row.group_type == "share" else None
-        if answer.error_code in _REFUSED:
+        if answer.error_code in REFUSED:
             self.facets["groups"] = AuthError(
                 f"OffsetFetch of {row.group_id}: no right to describe it; see grants/acls.md"
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from stackledger.integrations.kafka.state import KafkaState
+from stackledger.integrations.kafka.state import KafkaState, TopicConfig
 from tests.unit.integrations.kafka.world import World, group, topic
 
 
@@ -85,6 +85,7 @@ def test_a_topic_that_is_gone_is_forgotten_with_its_commits() -> None:
     world = two_brokers()
     world.sweep()
     del world.topics["t"]
+    world.sweep()
     state = world.sweep()
     assert not state.topics
     assert not state.groups["g"].topics
@@ -97,18 +98,59 @@ def test_a_topic_that_was_only_not_listed_goes_on_counting() -> None:
     world.sweep()
     before = world.state.topics["t"].produced
     hidden, world.topics = world.topics, {}
-    assert not world.sweep().topics
+    for _ in range(2):
+        world.sweep()
+    assert not world.state.topics
     world.topics = hidden
     world.high["t"][0] += 7
     assert world.sweep().topics["t"].produced == before + 7
     assert not world.state.departed
 
 
+def test_one_answer_without_a_topic_takes_nothing_from_its_groups() -> None:
+    """Neither the time for which a group has waited, nor its verdict, nor its counter."""
+    world = two_brokers()
+    world.sweep()
+    for _ in range(6):
+        world.sweep()
+    before = world.state.groups["g"]
+    verdict, waiting = before.verdicts["t"], dict(before.topics["t"].waiting)
+    consumed, lag = before.topics["t"].consumed, before.topics["t"].lag
+    assert verdict[0] == "stalled"
+    hidden, world.topics = world.topics, {}
+    world.sweep()
+    world.topics = hidden
+    after = world.sweep().groups["g"]
+    assert (after.verdicts["t"], after.topics["t"].waiting) == (verdict, waiting)
+    assert (after.topics["t"].consumed, after.topics["t"].lag) == (consumed, lag)
+
+
+def test_settings_of_topics_that_are_gone_are_forgotten() -> None:
+    world = two_brokers()
+    world.sweep()
+    world.state.configs = {name: TopicConfig("delete", 1, -1) for name in ("t", "excluded-and-gone")}
+    assert world.sweep().configs.keys() == {"t"}
+
+
+def test_a_group_that_comes_with_its_lag_is_no_growth() -> None:
+    world = two_brokers()
+    for _ in range(8):
+        world.sweep()
+    lag = world.state.readings[-1].lag
+    world.groups[2] = [*(world.groups[2] or []), group("late", {"t": {0: 0}}, members=0)]
+    assert world.sweep().readings[-1].lag == lag
+    world.groups[2] = world.groups[2][:-1]
+    for _ in range(2):
+        world.sweep()
+    assert world.state.readings[-1].lag == lag
+
+
 def test_a_topic_that_stays_away_is_forgotten_for_good() -> None:
     world = two_brokers()
     world.sweep()
     world.topics = {}
-    world.sweep()
+    for _ in range(2):
+        world.sweep()
     assert world.state.departed
     assert not world.sweep(later=601.0).departed
 

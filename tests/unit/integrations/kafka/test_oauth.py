@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qs
 
 import pytest
+from pydantic import ValidationError
 
 from stackledger.clock import ManualClock
 from stackledger.errors import AuthError, ConnectError
@@ -88,7 +89,7 @@ def test_a_token_is_fetched_once_and_again_before_it_expires() -> None:
     [
         (401, b'{"error": "invalid_client"}', "401 invalid_client"),
         (400, b'{"error": "invalid_scope", "error_description": "t0ken-secret-5"}', "invalid_scope"),
-        (500, b"<html>oops</html>", "500"),
+        (403, b"<html>oops</html>", "403"),
         (200, b'{"token": "x"}', "no access_token"),
         (200, b"[1]", "no access_token"),
         (200, b"not json", "no access_token"),
@@ -100,6 +101,17 @@ def test_a_refusal_says_what_to_check_and_never_the_secret(status: int, body: by
             with pytest.raises(AuthError, match=said) as error:
                 ask()
             assert SECRET not in str(error.value)
+
+
+def test_an_endpoint_in_trouble_is_no_refusal() -> None:
+    with endpoint(lambda *_: (503, b"")) as url, pytest.raises(ConnectError, match="503"):
+        asyncio.run(source(url, ManualClock())())
+
+
+def test_a_secret_goes_over_https_unless_it_stays_on_this_machine() -> None:
+    with pytest.raises(ValidationError, match="https://"):
+        client("http://id.example.com/token")
+    assert client("https://id.example.com/token")
 
 
 def test_an_endpoint_that_is_away_is_no_refusal() -> None:

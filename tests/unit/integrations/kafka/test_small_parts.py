@@ -5,18 +5,23 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from stackledger.collect.kept import Kept
+from stackledger.collect.snapshot import Part, Snapshot
+from stackledger.errors import AuthError
 from stackledger.integrations.kafka.cluster.health import HealthMemory, health_of, isr_changes
 from stackledger.integrations.kafka.cluster.releases import release_of
 from stackledger.integrations.kafka.config import KafkaTarget
 from stackledger.integrations.kafka.filters import Filters
 from stackledger.integrations.kafka.groups.members import classic_members
+from stackledger.integrations.kafka.groups.samples import add_groups
 from stackledger.integrations.kafka.keys import Keys
 from stackledger.integrations.kafka.selection import shown, whole_within
 from stackledger.integrations.kafka.state import TopicConfig
 from stackledger.integrations.kafka.sweep import Layout
+from stackledger.integrations.kafka.view import View
 from stackledger.integrations.kafka.wire.messages.cluster import Broker, Metadata
 from stackledger.integrations.kafka.wire.messages.groups import ClassicGroup, ClassicMember
-from tests.unit.integrations.kafka.world import BROKERS, topic
+from tests.unit.integrations.kafka.world import BROKERS, World, group, topic
 
 
 def config(minimum: int) -> TopicConfig:
@@ -153,3 +158,24 @@ def test_settings_say_what_is_wrong(wrong: dict[str, object], said: str) -> None
 def test_good_settings() -> None:
     sasl = {"mechanism": "SCRAM-SHA-256", "user": "u", "password": {"env": "SECRET"}}
     assert KafkaTarget.model_validate({**GOOD, "sasl": sasl}).partition_series
+
+
+def test_a_verdict_goes_with_its_group_though_a_right_is_missing_for_good() -> None:
+    """A facet that always fails makes every sweep partial; what was read, and is empty, must not be held for that."""
+    world = World({"t": topic(1, [1])}, {"t": {0: 100}}, groups={1: [group("g", {"t": {0: 10}})]})
+    view = View(KafkaTarget.model_validate(GOOD))
+    kept = Kept()
+
+    def sweep() -> set[str]:
+        part = Part(world.now)
+        add_groups(part, world.sweep(), view=view)
+        kept.merge(Snapshot({"cluster": part}, facets={"quorum": AuthError("no right")}))
+        return {metric.name for metric, rows in kept.parts["cluster"].rows.items() if rows.keys}
+
+    verdict = "stackledger_kafka_consumer_group_topic_verdict"
+    assert verdict in sweep()
+    world.groups = {1: []}
+    for _ in range(3):
+        shown = sweep()
+    assert verdict not in shown
+    assert not {name for name in shown if "consumer_group_topic" in name}

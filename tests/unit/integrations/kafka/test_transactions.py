@@ -6,12 +6,12 @@ from stackledger.integrations.kafka.state import OpenMemory
 from stackledger.integrations.kafka.transactions import read
 from stackledger.integrations.kafka.transactions.judge import OpenTransaction, judge
 
-ONE = OpenTransaction("t", 0, 7, 100, 1_000.0)
+ONE = OpenTransaction("t", 0, 7, 100)
 
 
 def hanging(*reads: set[int] | None) -> list[bool]:
     memory: dict[str, OpenMemory] = {}
-    return [judge([ONE], ongoing, memory, now=1_010.0 + i)[0].hanging for i, ongoing in enumerate(reads)]
+    return [judge([ONE], ongoing, memory, now=1_010.0 + i, hangs_after=0)[0].hanging for i, ongoing in enumerate(reads)]
 
 
 def test_two_reads_without_a_coordinator_make_it_hang() -> None:
@@ -30,17 +30,32 @@ def test_a_silent_coordinator_changes_nothing() -> None:
     assert hanging(set(), None, None, set(), None) == [False, False, False, True, True]
 
 
-def test_it_is_as_old_as_its_last_write_or_as_we_have_known_it() -> None:
+def test_it_is_as_old_as_we_have_known_it() -> None:
     memory: dict[str, OpenMemory] = {}
-    assert judge([ONE], {7}, memory, now=1_060.0)[0].age == 60
-    unknown = ONE._replace(partition=1, last_written=0.0)
-    assert [judge([unknown], {7}, memory, now=now)[0].age for now in (2_000.0, 2_030.0)] == [0, 30]
+    ages = [judge([ONE], {7}, memory, now=now, hangs_after=0)[0].age for now in (2_000.0, 2_030.0)]
+    assert ages == [0, 30]
+
+
+def test_a_young_one_does_not_hang_whoever_is_not_seen() -> None:
+    memory: dict[str, OpenMemory] = {}
+    told = [judge([ONE], set(), memory, now=now, hangs_after=900)[0].hanging for now in (0.0, 300.0, 899.0, 901.0)]
+    assert told == [False, False, False, True]
+
+
+def test_a_silent_leader_takes_no_verdict_away() -> None:
+    memory: dict[str, OpenMemory] = {}
+    for now in (0.0, 1.0):
+        judge([ONE], set(), memory, now=now, hangs_after=0)
+    (kept,) = judge([], set(), memory, now=2.0, hangs_after=0, unread={("t", 0)})
+    assert (kept.transaction, kept.hanging, kept.age) == (ONE, True, 2.0)
+    assert judge([ONE], {7}, memory, now=3.0, hangs_after=0)[0].hanging is False
+    assert not judge([], set(), memory, now=4.0, hangs_after=0, unread={("t", 1)})
 
 
 def test_what_ended_is_forgotten() -> None:
     memory: dict[str, OpenMemory] = {}
-    judge([ONE], set(), memory, now=1.0)
-    judge([], set(), memory, now=2.0)
+    judge([ONE], set(), memory, now=1.0, hangs_after=0)
+    judge([], set(), memory, now=2.0, hangs_after=0)
     assert not memory
 
 

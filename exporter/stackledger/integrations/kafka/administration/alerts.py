@@ -18,11 +18,12 @@ def administration_alerts() -> tuple[AlertRule, ...]:
 
 
 def _reassignment_stands() -> AlertRule:
-    still = equals(select(m.REASSIGNING).changes("2h"), 0)
+    still = equals(select(m.REASSIGNING).changes("6h"), 0)
+    then = above(select(m.REASSIGNING).offset("6h"), 0)  # a window without history shows no change either
     return AlertRule(
         name="KafkaReassignmentStands",
-        condition=above(select(m.REASSIGNING), 0).where(still),
-        hold="1h",
+        condition=above(select(m.REASSIGNING), 0).where(still).where(then),
+        hold="10m",
         severity=Severity.TICKET,
         summary="Kafka {{ $labels.cluster }}: {{ $value }} partitions on the move, and none arrives",
         description="No partition has finished its move for hours. Raise the throttle above what is written to these"
@@ -31,14 +32,14 @@ def _reassignment_stands() -> AlertRule:
         tests=(
             RuleTest(
                 title="the throttle is below what is written",
-                series={_MOVING: "0x10 12x60"},
-                expect=(Silent("2h50m"), Fires("4h30m", ({"cluster": "orders"},))),
+                series={_MOVING: "0x10 12x120"},
+                expect=(Silent("6h30m"), Fires("7h30m", ({"cluster": "orders"},))),
                 interval="5m",
             ),
             RuleTest(
                 title="a large move that gets on",
-                series={_MOVING: "0x10 60-1x50"},
-                expect=(Silent("2h50m"), Silent("4h30m")),
+                series={_MOVING: "0x10 120-1x110"},
+                expect=(Silent("6h30m"), Silent("7h30m")),
                 interval="5m",
             ),
         ),

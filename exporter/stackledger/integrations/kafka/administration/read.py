@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from stackledger.errors import AuthError, TargetError
-from stackledger.integrations.kafka.sweep import check_code
+from stackledger.integrations.kafka.asking import Bounded, check_code
 from stackledger.integrations.kafka.wire.cluster import Cluster
 from stackledger.integrations.kafka.wire.error_codes import ErrorCode
 from stackledger.integrations.kafka.wire.messages.cluster import ListPartitionReassignmentsRequest
@@ -21,7 +21,6 @@ from stackledger.integrations.kafka.wire.messages.session import ApiVersions, Ap
 from stackledger.integrations.kafka.wire.request import UnsupportedApiError
 
 T = TypeVar("T")
-Bounded = Callable[[str, Awaitable[T]], Awaitable[T | TargetError]]
 
 
 @dataclass(slots=True)
@@ -38,39 +37,33 @@ class Administration:
     errors: dict[str, TargetError | None] = field(default_factory=dict)
 
 
-async def read_administration(cluster: Cluster, broker_id: int, brokers: Collection[int]) -> Administration:
-    """Everything, each part on its own: what fails costs only itself and stands in `errors`."""
+async def read_administration(
+    cluster: Cluster, broker_id: int, brokers: Collection[int], bounded: Bounded
+) -> Administration:
+    """Everything, each part on its own: what fails costs only itself and stands in `errors`.
+
+    `broker_id` is asked what any broker can tell; `bounded` puts an end to waiting for an answer.
+    """
     found = Administration()
-    async with asyncio.TaskGroup() as group:
-        parts = {
-            "reassignments": group.create_task(_outcome(_reassigning(cluster, broker_id))),
-            "quotas": group.create_task(_outcome(_quotas(cluster, broker_id))),
-            "acls": group.create_task(_outcome(_acls(cluster, broker_id))),
-            "features": group.create_task(_outcome(_features(cluster, brokers))),
-        }
-    told = {name: task.result() for name, task in parts.items()}
+    reassigning, quotas, acls, features = await asyncio.gather(
+        _outcome(bounded("ListPartitionReassignments", _reassigning(cluster, broker_id))),
+        _outcome(bounded("DescribeClientQuotas", _quotas(cluster, broker_id))),
+        _outcome(bounded("DescribeAcls", _acls(cluster, broker_id))),
+        _features(cluster, brokers, bounded),
+    )
+    told = {"reassignments": reassigning, "quotas": quotas, "acls": acls}
     found.errors = {name: answer if isinstance(answer, TargetError) else None for name, answer in told.items()}
-    found.reassigning = _good(told["reassignments"], dict)
-    found.quotas = _good(told["quotas"], tuple)
-    found.acls = _good(told["acls"], int)
-    features = _good(told["features"], tuple)
-    if features:
-        found.finalized, found.supported = features
+    found.reassigning = reassigning if isinstance(reassigning, dict) else None
+    found.quotas = quotas if isinstance(quotas, tuple) else None
+    found.acls = acls if isinstance(acls, int) else None
+    found.finalized, found.supported, found.errors["features"] = features
     return found
 
 
-def _good(answer: object, kind: type[T]) -> T | None:
-    return answer if isinstance(answer, kind) else None
-
-
-async def _outcome(asking: Awaitable[object]) -> object:
-    """The answer; the error where it failed; None where the cluster is too old to be asked."""
-    try:
-        return await asking
-    except UnsupportedApiError:
-        return None
-    except TargetError as error:
-        return error
+async def _outcome(asking: Awaitable[T | TargetError]) -> T | TargetError | None:
+    """The answer, or why there is none; None where the cluster is too old to be asked."""
+    answer = await asking
+    return None if isinstance(answer, UnsupportedApiError) else answer
 
 
 async def _reassigning(cluster: Cluster, broker_id: int) -> dict[str, int]:
@@ -95,14 +88,31 @@ async def _acls(cluster: Cluster, broker_id: int) -> int | None:
     return len(answer.acls)
 
 
-async def _features(cluster: Cluster, brokers: Collection[int]) -> tuple[dict[str, int], dict[str, int]]:
-    """Levels agreed on, and the highest that all brokers support."""
-    answers: list[ApiVersions] = await asyncio.gather(*(cluster.request(key, ApiVersionsRequest()) for key in brokers))
+async def _features(
+    cluster: Cluster, brokers: Collection[int], bounded: Bounded
+) -> tuple[dict[str, int], dict[str, int], TargetError | None]:
+    """Levels agreed on, and the highest that all brokers support, which only all of them together can tell."""
+
+    async def ask(key: int) -> ApiVersions | TargetError:
+        return await bounded(f"ApiVersions by broker {key}", _versions(cluster, key))
+
+    told = await asyncio.gather(*map(ask, brokers))
+    answers = [answer for answer in told if not isinstance(answer, TargetError)]
+    error = next((answer for answer in told if isinstance(answer, TargetError)), None)
+    if not answers:
+        return {}, {}, error
     finalized = max(answers, key=lambda answer: answer.features_epoch).finalized_features
+    return {name: levels.newest for name, levels in finalized.items()}, {} if error else _by_all(answers), error
+
+
+async def _versions(cluster: Cluster, broker_id: int) -> ApiVersions:
+    return await cluster.request(broker_id, ApiVersionsRequest())
+
+
+def _by_all(answers: Collection[ApiVersions]) -> dict[str, int]:
     names = {name for answer in answers for name in answer.supported_features}
-    supported = {
+    return {
         name: min(answer.supported_features[name].newest for answer in answers)
         for name in names
         if all(name in answer.supported_features for answer in answers)
     }
-    return {name: levels.newest for name, levels in finalized.items()}, supported

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from stackledger.catalogue import metrics_of
 from stackledger.collect.snapshot import Key, Part
 from stackledger.integrations.kafka.groups import metrics as m
 from stackledger.integrations.kafka.groups.facts import Facts, between, known_of
@@ -15,9 +16,13 @@ from stackledger.integrations.kafka.selection import OTHER, shown, whole_within
 from stackledger.integrations.kafka.state import GroupMemory, GroupTopic, KafkaState, TopicConfig, TopicMemory
 from stackledger.integrations.kafka.view import View
 
+_FAMILIES = metrics_of(m)
+
 
 def add_groups(part: Part, state: KafkaState, *, view: View) -> None:
     """Everything by group, within the caps."""
+    part.read(_FAMILIES)  # what could not be read is remembered, so what is not there is gone
+    part.read(view.peer.families)
     settings = view.settings
     types = Counter(group.group_type for group in state.groups.values())
     for group_type in ("classic", "consumer", *sorted(types.keys() - {"classic", "consumer"})):
@@ -70,6 +75,7 @@ class _Columns:
     offsets: list[float] = field(default_factory=list)
     lags: list[float] = field(default_factory=list)
     consumed: list[float] = field(default_factory=list)
+    whole: list[Key] = field(default_factory=list)
     lost: list[float] = field(default_factory=list)
     worst: list[float] = field(default_factory=list)
     worst_ids: list[float] = field(default_factory=list)
@@ -91,7 +97,7 @@ class _Columns:
     def add_to(self, part: Part) -> None:
         part.extend(m.LAG, self.keys, self.lags)
         part.extend(m.RECORDS_CONSUMED, self.keys, self.consumed)
-        part.extend(m.LOST_RECORDS, self.keys, self.lost)
+        part.extend(m.LOST_RECORDS, self.whole, self.lost)
         part.extend(m.WORST_PARTITION_LAG, self.keys, self.worst)
         part.extend(m.WORST_PARTITION, self.keys, self.worst_ids)
         part.extend(m.LAST_COMMIT, self.committed, self.committed_at)
@@ -153,7 +159,9 @@ class _Lags:
         columns.offsets.append(facts.offsets)
         columns.lags.append(facts.lag)
         columns.consumed.append(commits.consumed)
-        columns.lost.append(facts.lost)
+        if len(known) == len(commits.committed):  # else an old loss would look new when a silent broker is back
+            columns.whole.append(key)
+            columns.lost.append(facts.lost)
         columns.worst.append(facts.worst)
         columns.worst_ids.append(facts.worst_partition)
         if commits.committed_at:
@@ -214,6 +222,10 @@ def retention_of(config: TopicConfig | None) -> float | None:
 
 def _add_rest(part: Part, state: KafkaState, rest: Mapping[str, GroupMemory], view: View) -> None:
     """The groups beyond the cap, exactly, in one sum each."""
+    for group in rest.values():
+        for commits in group.topics.values():
+            state.other_consumed += commits.consumed - commits.counted
+            commits.counted = commits.consumed
     if rest or state.other_consumed:
         part.add(m.RECORDS_CONSUMED, state.other_consumed, OTHER, OTHER)
     if not rest:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
 
+from stackledger.catalogue import Metric
 from stackledger.collect.snapshot import Key, Part
 from stackledger.integrations.kafka.answers import Answers
 from stackledger.integrations.kafka.keys import Keys
@@ -15,6 +17,9 @@ from stackledger.integrations.kafka.wire.messages.cluster import Topic
 
 class Peer:
     """What a sweep tells, offered piece by piece; a peer takes what it has a name for. This one takes nothing."""
+
+    families: ClassVar[tuple[Metric[Any], ...]] = ()
+    """Its families of topics and groups, which every sweep of the fast lane reads."""
 
     def cluster(self, part: Part, answers: Answers, *, complete: bool, release: str, controller: int) -> None:
         """The cluster as a whole."""

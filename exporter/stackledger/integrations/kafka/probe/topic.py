@@ -8,9 +8,9 @@ from typing import Final
 
 from stackledger.clock import Clock
 from stackledger.errors import AuthError, ProtocolError, TargetError
+from stackledger.integrations.kafka.asking import within
 from stackledger.integrations.kafka.probe.config import SEGMENT_BYTES, ProbeSettings
 from stackledger.integrations.kafka.probe.ledger import MISSING_SECONDS
-from stackledger.integrations.kafka.sweep import within
 from stackledger.integrations.kafka.wire.cluster import Cluster
 from stackledger.integrations.kafka.wire.error_codes import ErrorCode, error_name
 from stackledger.integrations.kafka.wire.messages.cluster import NO_LEADER, Metadata, Topic

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from typing import Final
 
 from stackledger.errors import AuthError
@@ -23,24 +23,30 @@ KEYS: Final = (
     "max.message.bytes",
     "unclean.leader.election.enable",
 )
-_TOPICS_PER_REQUEST: Final = 2_000
+_TOPICS_PER_REQUEST: Final = 1_000
 
 
-async def read_configs(cluster: Cluster, broker_id: int, topics: Sequence[str]) -> dict[str, TopicConfig]:
-    """The settings by topic; a topic that was deleted meanwhile is left out. Raises AuthError without the right."""
-    found = {}
+async def read_configs(
+    cluster: Cluster, broker_id: int, topics: Sequence[str], *, into: MutableMapping[str, TopicConfig]
+) -> AuthError | None:
+    """Read the settings, as they arrive, `into` a mapping by topic; a topic that was deleted meanwhile is left out.
+
+    Returns the error of a topic whose settings may not be read; those of the others are read all the same.
+    """
+    refused: AuthError | None = None
     for start in range(0, len(topics), _TOPICS_PER_REQUEST):
         names = tuple(topics[start : start + _TOPICS_PER_REQUEST])
-        answer = await cluster.request(broker_id, DescribeConfigsRequest(ResourceType.TOPIC, names, KEYS))
-        found.update({row.resource: config for row in answer if (config := _config(row)) is not None})
-    return found
+        for row in await cluster.request(broker_id, DescribeConfigsRequest(ResourceType.TOPIC, names, KEYS)):
+            if row.error_code == ErrorCode.TOPIC_AUTHORIZATION_FAILED:
+                refused = AuthError(
+                    f"DescribeConfigs of {row.resource}: {error_name(row.error_code)}; see grants/acls.md"
+                )
+            elif not row.error_code:
+                into[row.resource] = _config(row)
+    return refused
 
 
-def _config(row: ResourceConfig) -> TopicConfig | None:
-    if row.error_code == ErrorCode.TOPIC_AUTHORIZATION_FAILED:
-        raise AuthError(f"DescribeConfigs of {row.resource}: {error_name(row.error_code)}; see grants/acls.md")
-    if row.error_code:
-        return None
+def _config(row: ResourceConfig) -> TopicConfig:
     values = {key: entry.value or "" for key, entry in row.entries.items()}
     return TopicConfig(
         values.get("cleanup.policy", "N/A"),

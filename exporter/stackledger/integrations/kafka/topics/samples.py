@@ -25,6 +25,7 @@ def add_completeness(part: Part, state: KafkaState, now: float) -> None:
 
 def add_topics(part: Part, state: KafkaState, topics: Mapping[str, Topic], *, view: View) -> None:
     """Counters and facts by topic, within the caps."""
+    part.read((m.RECORDS_PRODUCED, m.OPEN_TRANSACTION_RECORDS))
     settings = view.settings
     weights = {name: float(memory.produced) for name, memory in state.topics.items()}
     state.shown_topics = shown(weights, settings.max_topics, before=state.shown_topics)
@@ -34,11 +35,16 @@ def add_topics(part: Part, state: KafkaState, topics: Mapping[str, Topic], *, vi
         detailed = whole_within({name: len(memory.in_sync) for name, memory in own.items()}, settings.max_partitions)
     for name, memory in own.items():
         _add_topic(part, name, memory)
-        view.peer.topic(part, name, memory, topics[name], state.configs.get(name))
-        if name in detailed:
-            view.peer.topic_partitions(part, name, memory, topics[name], view.keys)
+        topic = topics.get(name)  # none while one answer did not list it
+        if topic is not None:
+            view.peer.topic(part, name, memory, topic, state.configs.get(name))
+        if topic is not None and name in detailed:
+            view.peer.topic_partitions(part, name, memory, topic, view.keys)
     rest = [state.topics[name] for name in state.topics.keys() - own.keys()]
     part.add(m.OTHER_TOPICS, len(rest))
+    for memory in rest:
+        state.other_produced += memory.produced - memory.counted
+        memory.counted = memory.produced
     if rest:
         view.peer.other_topics(part, rest)
     if rest or state.other_produced:

@@ -15,8 +15,8 @@ from typing import Final
 from stackledger.integrations.kafka.state import Reading
 
 MINUTE: Final = 60.0
-_MAX_GAP: Final = 45.0
-"""Seconds between readings above which a minute could hide a pause."""
+_MAX_GAP: Final = 75.0
+"""Seconds between readings above which no minute is measured any more: one reading a minute, and a quarter late."""
 _MAX_SPREAD: Final = 1.0
 """Seconds between the first and the last broker's answer above which their sum mixes different moments."""
 _FLAT: Final = 0.001
@@ -76,8 +76,17 @@ def shown(readings: Sequence[Reading], window_seconds: float) -> Shown:
     if not minutes:
         return Shown(length, None, None, None, None, None)
     produced, consumed = zip(*minutes, strict=True)
-    growth = (inside[-1].lag - inside[0].lag) / length
+    growth = _growth(inside)
     return Shown(length, min(produced), min(consumed), max(produced), max(consumed), growth)
+
+
+def _growth(readings: Sequence[Reading]) -> float:
+    """Of the lag, between the means of the first and of the last minute: single commits come in steps."""
+    first = [r for r in readings if r.at - readings[0].at <= MINUTE]
+    last = [r for r in readings if readings[-1].at - r.at <= MINUTE]
+    rise = sum(r.lag for r in last) / len(last) - sum(r.lag for r in first) / len(first)
+    seconds = sum(r.at for r in last) / len(last) - sum(r.at for r in first) / len(first)
+    return rise / seconds if seconds > 0 else 0.0
 
 
 def _minutes(readings: Sequence[Reading]) -> list[tuple[float, float]]:

@@ -3,7 +3,7 @@
 A transaction hangs when a partition's leader has it open and no coordinator knows it as ongoing: then nobody will write
 its end, the last stable offset stays where it is, and readers with read_committed get nothing more. Since leaders and
 coordinators are asked one after the other, a transaction that ends in between looks like that once; only one that looks
-so in two reads in a row hangs.
+so in two reads in a row, and that is older than any coordinator lets one become, hangs.
 """
 
 from __future__ import annotations
@@ -23,8 +23,6 @@ class OpenTransaction(NamedTuple):
     partition: int
     producer_id: int
     start_offset: int
-    last_written: float
-    """When its last batch was written, in seconds since 1970 by the producer's clock; 0 where unknown."""
 
     @property
     def key(self) -> str:
@@ -46,20 +44,28 @@ def judge(
     memory: MutableMapping[str, OpenMemory],
     *,
     now: float,
+    hangs_after: float,
+    unread: Collection[tuple[str, int]] = (),
 ) -> tuple[Judged, ...]:
     """Judge all that are open at `now` and bring `memory` up to date.
 
     `ongoing` holds the ids of producers with an ongoing transaction; None while a coordinator is silent: then nothing
-    that was not hanging before is called so.
+    that was not hanging before is called so. Nothing hangs before it is `hangs_after` seconds old: until then a
+    coordinator that we cannot see, for want of a right or of its partition's leader, may still end it. What was open in
+    an `unread` partition is taken to be so still. The age is that since it was first seen: records may carry any time.
     """
-    found = list(transactions)
-    for gone in memory.keys() - {transaction.key for transaction in found}:
+    found = {transaction.key: transaction for transaction in transactions}
+    for key, known in memory.items():
+        if (known.topic, known.partition) in unread:
+            found.setdefault(key, OpenTransaction(known.topic, known.partition, known.producer_id, known.start_offset))
+    for gone in memory.keys() - found.keys():
         del memory[gone]
     judged = []
-    for transaction in found:
-        known = memory.setdefault(transaction.key, OpenMemory(now))
-        if ongoing is not None:
+    for key, transaction in found.items():
+        known = memory.setdefault(key, OpenMemory(now, *transaction))
+        if ongoing is not None and (known.topic, known.partition) not in unread:
             known.orphaned = 0 if transaction.producer_id in ongoing else known.orphaned + 1
-        since = min(known.first_seen, transaction.last_written or now)
-        judged.append(Judged(transaction, max(now - since, 0.0), known.orphaned >= _READS_TO_HANG))
+        age = max(now - known.first_seen, 0.0)
+        hangs = known.orphaned >= _READS_TO_HANG and age >= hangs_after
+        judged.append(Judged(transaction, age, hangs))
     return tuple(judged)

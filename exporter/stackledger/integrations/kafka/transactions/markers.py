@@ -2,17 +2,18 @@
 
 A consumer that commits after its last record stands one offset before the end for as long as nothing new is written:
 neither late nor stuck. Offsets do not tell; the leader does, since it remembers which of its producers were ended by a
-coordinator. It is asked once about a partition in which a group stands exactly one offset back.
+coordinator. It is asked once about a partition in which a group stands exactly one offset back, and again when more was
+written. In a partition with other producers too, the last offset may be a record all the same: that one is not seen.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from stackledger.errors import TargetError
-from stackledger.integrations.kafka.state import KafkaState
+from stackledger.integrations.kafka.state import KafkaState, TopicMemory
 from stackledger.integrations.kafka.wire.cluster import Cluster
 from stackledger.integrations.kafka.wire.messages.cluster import Topic
 from stackledger.integrations.kafka.wire.messages.transactions import DescribeProducersRequest, PartitionProducers
@@ -42,22 +43,32 @@ def suspects(state: KafkaState) -> dict[str, list[int]]:
     return limited
 
 
-async def learn_markers(cluster: Cluster, state: KafkaState, topics: Mapping[str, Topic]) -> None:
-    """Ask the leaders about the suspects. What cannot be told counts as a record: lag is never understated."""
-    wanted = suspects(state)
+async def learn_markers(
+    cluster: Cluster, state: KafkaState, topics: Mapping[str, Topic], brokers: Collection[int]
+) -> None:
+    """Ask the leaders among `brokers` about the suspects.
+
+    What cannot be told counts as a record, for lag is never understated, and is asked again in the next sweep.
+    """
     by_leader: dict[int, dict[str, list[int]]] = {}
-    for name, indexes in wanted.items():
+    for name, indexes in suspects(state).items():
         leaders = {partition.id: partition.leader for partition in topics[name].partitions} if name in topics else {}
         for index in indexes:
-            state.topics[name].markers_asked[index] = state.topics[name].high[index]
-            if leaders.get(index, -1) >= 0:
-                by_leader.setdefault(leaders[index], {}).setdefault(name, []).append(index)
+            if (leader := leaders.get(index, -1)) in brokers:
+                by_leader.setdefault(leader, {}).setdefault(name, []).append(index)
     answers = await asyncio.gather(*(_producers(cluster, leader, asked) for leader, asked in by_leader.items()))
-    for answer in answers:
-        for name, partitions in answer.items():
-            for index, told in partitions.items():
-                if any(producer.coordinator_epoch >= 0 for producer in told.producers):
-                    state.topics[name].markers.add(index)
+    for asked, answer in zip(by_leader.values(), answers, strict=True):
+        for name, indexes in asked.items():
+            for index in indexes:
+                told = answer.get(name, {}).get(index)
+                if told is not None and not told.error_code:
+                    _note(state.topics[name], index, told)
+
+
+def _note(topic: TopicMemory, index: int, told: PartitionProducers) -> None:
+    topic.markers_asked[index] = topic.high[index]
+    if any(producer.coordinator_epoch >= 0 for producer in told.producers):
+        topic.markers[index] = topic.high[index]
 
 
 async def _producers(

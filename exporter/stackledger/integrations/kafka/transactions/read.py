@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Final
 
 from stackledger.errors import AuthError, ProtocolError, TargetError
 from stackledger.integrations.kafka.answers import Offsets
+from stackledger.integrations.kafka.asking import Bounded
 from stackledger.integrations.kafka.transactions.judge import OpenTransaction
 from stackledger.integrations.kafka.wire.cluster import Cluster
 from stackledger.integrations.kafka.wire.error_codes import ErrorCode, error_name
@@ -24,8 +25,6 @@ from stackledger.integrations.kafka.wire.messages.transactions import (
     PartitionProducers,
 )
 from stackledger.integrations.kafka.wire.request import UnsupportedApiError
-
-T = TypeVar("T")
 
 MAX_PARTITIONS: Final = 2_000
 """Partitions of one broker that are asked about in one sweep, those that are furthest held back first."""
@@ -40,23 +39,35 @@ class Transactions:
     ongoing: set[int] | None = None
     """Producers with an ongoing transaction; None unless every coordinator told."""
     open: list[OpenTransaction] = field(default_factory=list)
+    unread: set[tuple[str, int]] = field(default_factory=set)
+    """Partitions whose leader did not tell."""
     error: TargetError | None = None
 
 
 async def read_transactions(
-    cluster: Cluster, led: Mapping[int, Mapping[str, list[int]]], high: Mapping[str, Mapping[int, int]]
+    cluster: Cluster,
+    led: Mapping[int, Mapping[str, list[int]]],
+    high: Mapping[str, Mapping[int, int]],
+    bounded: Bounded,
 ) -> Transactions:
     """Ask every broker of `led` (by broker: the partitions it leads). `high` has the ends of the partitions.
 
-    Leaders are asked before coordinators: what begins in between is then known as ongoing.
+    Leaders are asked before coordinators: what begins in between is then known as ongoing. A broker that is silent
+    costs what it knows, not what the others do; `bounded` puts an end to waiting for it.
     """
-    leaders = await asyncio.gather(*(_told(_open(cluster, key, partitions, high)) for key, partitions in led.items()))
-    coordinators = await asyncio.gather(*(_told(_listed(cluster, key)) for key in led))
+    leaders = await asyncio.gather(
+        *(bounded(f"the leader {key}", _open(cluster, key, partitions, high)) for key, partitions in led.items())
+    )
+    coordinators = await asyncio.gather(*(bounded(f"the coordinator {key}", _listed(cluster, key)) for key in led))
     errors = [answer for answer in (*leaders, *coordinators) if isinstance(answer, TargetError)]
     if any(isinstance(error, UnsupportedApiError) for error in errors):
         return Transactions()  # Kafka before 3.0 tells of none
     found = Transactions(error=errors[0] if errors else None)
-    found.open = [transaction for answer in leaders if isinstance(answer, list) for transaction in answer]
+    for partitions, answer in zip(led.values(), leaders, strict=True):
+        if isinstance(answer, TargetError):
+            found.unread |= {(topic, index) for topic, indexes in partitions.items() for index in indexes}
+        else:
+            found.open += answer
     if not any(isinstance(answer, TargetError) for answer in coordinators):
         listed = [row for answer in coordinators if isinstance(answer, list) for row in answer]
         found.states = Counter(state for _, state in listed)
@@ -68,14 +79,6 @@ async def read_transactions(
             " ids (grants/acls.md), or set `transactions: false`"
         )
     return found
-
-
-async def _told(asking: Awaitable[list[T]]) -> list[T] | TargetError:
-    """The answer, or why there is none: a broker that fails does not take the others' answers away."""
-    try:
-        return await asking
-    except TargetError as error:
-        return error
 
 
 async def _listed(cluster: Cluster, broker_id: int) -> list[tuple[int, str]]:
@@ -124,9 +127,7 @@ def open_transactions(answer: Mapping[str, Mapping[int, PartitionProducers]]) ->
                     " (grants/acls.md), or set `transactions: false`"
                 )
             found += [
-                OpenTransaction(
-                    topic, index, row.producer_id, row.transaction_start, max(row.last_timestamp_ms, 0) / 1e3
-                )
+                OpenTransaction(topic, index, row.producer_id, row.transaction_start)
                 for row in told.producers
                 if row.transaction_start >= 0
             ]

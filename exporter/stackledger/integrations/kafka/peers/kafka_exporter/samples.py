@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar
 
+from stackledger.catalogue import metrics_of
 from stackledger.collect.snapshot import Key, Part
 from stackledger.integrations.kafka.answers import Answers
 from stackledger.integrations.kafka.keys import Keys
@@ -17,6 +19,8 @@ from stackledger.integrations.kafka.wire.messages.cluster import Topic as TopicA
 
 class KafkaExporter(Peer):
     """What kafka_exporter shows, under its names."""
+
+    families: ClassVar = tuple(metric for metric in metrics_of(m) if not metric.node)
 
     def cluster(self, part: Part, answers: Answers, *, complete: bool, release: str, controller: int) -> None:
         """The cluster as a whole."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar
 
 from stackledger import __version__
+from stackledger.catalogue import metrics_of
 from stackledger.collect.snapshot import Key, Part
 from stackledger.integrations.kafka.answers import Answers
 from stackledger.integrations.kafka.keys import Keys
@@ -21,6 +23,10 @@ _STABLE = "Stable"
 
 class Kminion(Peer):
     """What kminion shows, under its names."""
+
+    families: ClassVar = tuple(
+        metric for metric in metrics_of(m) if not metric.node and metric is not m.TOPIC_LOG_DIR_SIZE
+    )
 
     def cluster(self, part: Part, answers: Answers, *, complete: bool, release: str, controller: int) -> None:
         """The cluster as a whole."""
