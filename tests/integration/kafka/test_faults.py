@@ -13,6 +13,7 @@ from stackledger.errors import ConnectError, ReadTimeoutError, TargetError
 from stackledger.integrations.kafka.cluster import metrics as cm
 from stackledger.integrations.kafka.groups import metrics as gm
 from stackledger.integrations.kafka.peers.kminion import metrics as kminion
+from stackledger.integrations.kafka.storage import metrics as sm
 from stackledger.integrations.kafka.topics import metrics as tm
 from tests.conftest import running
 from tests.integration.kafka.reading import Reader, Seen
@@ -57,6 +58,10 @@ def test_a_frozen_broker_takes_nothing_away(cluster: KafkaCluster, reader: Reade
         for metric in (kminion.TOPIC_HIGH_WATER_MARK_SUM, kminion.TOPIC_LOW_WATER_MARK_SUM, tm.RECORDS_PRODUCED):
             assert frozen.one(metric, topic_name="frozen") == before.one(metric, topic_name="frozen")
         assert len(frozen.rows(kminion.GROUP_TOPIC_PARTITION_LAG, topic_name="frozen")) == 54
+        slow = reader.sweep("slow")  # a silent broker costs its disks and what only it knows
+        assert isinstance(error_of(slow, victim), ReadTimeoutError)
+        assert [name for name in ("quotas", "acls") if slow.snapshot.facets[name]] == []
+        assert len(slow.rows(sm.LOG_DIR_USABLE)) == 2
         gone = reader.until(lambda seen: seen.one(cm.BROKERS) == 2, timeout=60)
         assert isinstance(error_of(gone, victim), TargetError)
         moved = reader.until(lambda seen: seen.one(tm.OFFSETS_COMPLETENESS) == 1 and seen.one(gm.GROUPS_HELD) == 0)

@@ -26,8 +26,6 @@ from stackledger.integrations.kafka.wire.messages.storage import DescribeLogDirs
 T = TypeVar("T")
 
 _COORDINATORS: Final = "__transaction_state"
-_REQUESTS_IN_A_ROW: Final = 3
-"""The longest chain, that of transactions: two of a leader, one of a coordinator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +60,11 @@ class SlowSweep:
         if not metadata.brokers:
             raise ConnectError("the broker that answered knows no live broker yet: is the cluster still starting?")
         brokers = {b.id: BrokerMemory(b.host, b.port, b.rack or "") for b in metadata.brokers.values()}
-        disks, administration, transactions = await asyncio.gather(
-            asyncio.gather(*(self._log_dirs(key) for key in brokers)),
-            read_administration(self.cluster, self.any_broker(metadata), brokers.keys(), self._bounded),
-            self._transactions(metadata, state),
+        disks, transactions = await asyncio.gather(
+            asyncio.gather(*(self._log_dirs(key) for key in brokers)), self._transactions(metadata, state)
+        )
+        administration = await read_administration(
+            self.cluster, self.any_broker(metadata), brokers.keys(), self._bounded
         )
         told = dict(zip(brokers, disks, strict=True))
         refused = next((answer for answer in disks if isinstance(answer, AuthError)), None)
@@ -85,8 +84,9 @@ class SlowSweep:
         return min(metadata.brokers.keys() - self.suspects or metadata.brokers.keys())
 
     async def _bounded(self, what: str, answer: Awaitable[T], /) -> T | TargetError:
+        """At most half of what is left, so that whoever is silent leaves time for what is asked after it."""
         left = max(self.ends - self.clock.monotonic(), 0.0)
-        return await within(self.clock, left, what, answer)
+        return await within(self.clock, left / 2, what, answer)
 
     async def _log_dirs(self, broker_id: int) -> LogDirs | TargetError:
         request = self.cluster.request(broker_id, DescribeLogDirsRequest())
@@ -103,13 +103,8 @@ class SlowSweep:
             return Transactions()
         high = {name: topic.high for name, topic in state.topics.items()}
         led = led_by(metadata, self.filters)
-        found = await read_transactions(self.cluster, led, high, self._in_a_row)
+        found = await read_transactions(self.cluster, led, high, self._bounded)
         coordinators = metadata.topics.get(_COORDINATORS)
         if coordinators is not None and any(partition.leader < 0 for partition in coordinators.partitions):
             found.ongoing = None  # a coordinator is away with all that it knows, and nobody else tells of it
         return found
-
-    async def _in_a_row(self, what: str, answer: Awaitable[T], /) -> T | TargetError:
-        """A share of what is left, so that one silent leader leaves time to ask the coordinators."""
-        left = max(self.ends - self.clock.monotonic(), 0.0)
-        return await within(self.clock, left * (_REQUESTS_IN_A_ROW - 1) / _REQUESTS_IN_A_ROW, what, answer)

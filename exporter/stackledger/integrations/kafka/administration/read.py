@@ -42,15 +42,16 @@ async def read_administration(
 ) -> Administration:
     """Everything, each part on its own: what fails costs only itself and stands in `errors`.
 
-    `broker_id` is asked what any broker can tell; `bounded` puts an end to waiting for an answer.
+    `broker_id` is asked what any broker can tell; `bounded` puts an end to waiting for an answer. Reassignments come
+    last: the broker asks the controller for them, and answers nothing else on that connection until it has an answer.
     """
     found = Administration()
-    reassigning, quotas, acls, features = await asyncio.gather(
-        _outcome(bounded("ListPartitionReassignments", _reassigning(cluster, broker_id))),
+    quotas, acls, features = await asyncio.gather(
         _outcome(bounded("DescribeClientQuotas", _quotas(cluster, broker_id))),
         _outcome(bounded("DescribeAcls", _acls(cluster, broker_id))),
         _features(cluster, brokers, bounded),
     )
+    reassigning = await _outcome(bounded("ListPartitionReassignments", _reassigning(cluster, broker_id)))
     told = {"reassignments": reassigning, "quotas": quotas, "acls": acls}
     found.errors = {name: answer if isinstance(answer, TargetError) else None for name, answer in told.items()}
     found.reassigning = reassigning if isinstance(reassigning, dict) else None
