@@ -117,9 +117,13 @@ class Cycles:
             moved.result()
 
     def _next_sweep(self) -> float:
-        """When our next sweep will end for which there is still time to get ready."""
+        """When our next sweep will end for which there is still time to get ready.
+
+        A cycle ends an eighth of an interval before it: more may not be asked for, or every other sweep would be left
+        out, and with it what had just been moved.
+        """
         interval = self._lab.plan.interval
-        passed = time.time() - self._swept_at + interval / 8
+        passed = time.time() - self._swept_at + interval / 16
         return self._swept_at + interval * max(1, math.ceil(passed / interval))
 
     def _brokers(self, until: float, action: Callable[[], None]) -> tuple[float, float]:
