@@ -184,9 +184,9 @@ class RedisSource:
         if seen.topology is not None:
             await scan.see(scan_shards.of_cluster(seen.topology, sweep.by_id(), self._sweeps, masters_first=on_masters))
         elif not any(answer.info.get("cluster_enabled") == "1" for answer in sweep.read.values()):
-            told = [answer for _, answer, _ in seen.places() if answer is not None and answer.sentinel is None]
+            answers = [answer for _, answer, _ in seen.places() if answer is not None]
             known = self._state.servers
-            await scan.see(scan_shards.of_servers(told, known, self._sweeps, masters_first=on_masters))
+            await scan.see(scan_shards.of_servers(answers, known, self._sweeps, masters_first=on_masters))
         scan.add_to(parts.setdefault(CLUSTER, Part(self._clock.now())))
         return scan.problem
 

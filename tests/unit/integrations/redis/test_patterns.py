@@ -185,6 +185,11 @@ def test_a_missed_read_outside_a_cluster_leaves_every_shard_what_it_was() -> Non
     assert shards.of_servers([told["b"]], replaced, 3, masters_first=False).shards.keys() == {"x"}
 
 
+def test_a_sentinel_that_refuses_us_is_no_server_with_keys() -> None:
+    told = [answers("a", role="master", master_replid="x"), answers("s", redis_mode="sentinel")]
+    assert shards.of_servers(told, {}, 1, masters_first=False).shards.keys() == {"x"}
+
+
 def test_counts_of_shards_add_up() -> None:
     one = {"a": PatternCount(3, 30.0, 3, {0: 3}), "other": PatternCount()}
     two = {"a": PatternCount(4, 80.0, 2, {0: 1, 3: 3}), "other": PatternCount(1, 9.0, 1)}

@@ -58,10 +58,11 @@ def of_cluster(seen: Topology, read: Mapping[str, Answers], number: int, *, mast
 def of_servers(answers: Iterable[Answers], known: Mapping[str, Server], number: int, *, masters_first: bool) -> Map:
     """The shards outside of a cluster: a master and the replicas that hold the same data, by the replication id.
 
-    A known master that could not be read keeps its shard, and nobody's missed read changes the key of one.
+    A known master that could not be read keeps its shard, and nobody's missed read changes the key of one. A Sentinel
+    has no keys, whether it lets us ask or not.
     """
     groups: dict[str, list[Answers]] = {}
-    for answer in answers:
+    for answer in (one for one in answers if servers.is_server(one.info)):
         groups.setdefault(servers.history_of(answer), []).append(answer)
     lost = {one.history: address for address, one in known.items() if one.master and not one.replaced}
     shards = {}
