@@ -42,13 +42,14 @@ class SlowLog(msgspec.Struct):
 class WatchedMaster(msgspec.Struct):
     """One master that Sentinels watch, as last seen; `nodes` are all its addresses.
 
-    `counted` is the epoch of the last failover that was counted.
+    `counted` is the epoch of the last failover that was counted, `tellers` are the ids of Sentinels that told of it.
     """
 
     address: str
     epoch: int
     nodes: list[str]
     counted: int
+    tellers: list[str] = msgspec.field(default_factory=list)
     failovers: int = 0
     last_failover: float | None = None
 

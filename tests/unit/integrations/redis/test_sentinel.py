@@ -78,6 +78,33 @@ def test_a_sentinel_that_slept_through_a_failover_changes_nothing() -> None:
     assert state.watched["orders"].failovers == 1
 
 
+def unlearnt(name: str) -> Answers:
+    """A Sentinel that came back without its configuration, or never had it."""
+    view = read.parse([[], IDS[name]], (), "s:1")
+    return Answers(f"{name}:26379", 0.0, {"redis_mode": "sentinel", "run_id": name}, sentinel=view)
+
+
+def test_a_sentinel_that_never_told_of_a_master_makes_nobody_forget_it() -> None:
+    state = RedisState()
+    see(state, told("s1", OLD, 0, peers=("s1", "s2")), told("s2", OLD, 0, peers=("s1", "s2")))
+    see(state, told("s1", NEW, 1, peers=("s1", "s2")))
+    for _ in range(2):
+        seen = see(state, unlearnt("s3"))
+        assert set(seen.servers) == {OLD, NEW}
+        assert set(state.sentinels) == set(IDS.values()), "those that know it are asked again"
+        assert (state.watched["orders"].address, state.watched["orders"].failovers) == (NEW, 1)
+    see(state, told("s2", OLD, 2, peers=("s1", "s2")), unlearnt("s3"))
+    assert state.watched["orders"].failovers == 2
+
+
+def test_a_master_that_a_sentinel_no_longer_watches_is_forgotten() -> None:
+    state = RedisState()
+    see(state, told("s1", OLD, 0), told("s2", OLD, 0))
+    seen = see(state, unlearnt("s1"))
+    assert not state.watched
+    assert not seen.servers
+
+
 def test_a_master_that_is_set_up_anew_counts_from_its_new_epoch() -> None:
     state = RedisState()
     see(state, told("s1", OLD, 7), told("s2", OLD, 7), told("s3", OLD, 7))
