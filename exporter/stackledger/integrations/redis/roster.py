@@ -133,7 +133,8 @@ class Roster:
         for id_, sentinel in self.watch.sentinels.items() if self.watch is not None else ():
             yield sentinel.address, read.get(id_), self._error(sentinel.dial, sentinel.address)
         for address in self.servers:
-            yield address, self.sweep.read.get(address), self._error(address)
+            if address in self.sweep.read or self.watch is None or address not in self.watch.unmet:
+                yield address, self.sweep.read.get(address), self._error(address)
 
     def _error(self, *dials: str) -> TargetError:
         found = next((self.sweep.failed[dial] for dial in dials if dial in self.sweep.failed), None)

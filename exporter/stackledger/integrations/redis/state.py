@@ -40,7 +40,7 @@ class SlowLog(msgspec.Struct):
 
 
 class WatchedMaster(msgspec.Struct):
-    """One master that Sentinels watch, as last seen; `nodes` are all its addresses.
+    """One master that Sentinels watch, as last seen; `nodes` are all its addresses but those that nobody has met.
 
     `counted` is the epoch of the last failover that was counted, `tellers` are the ids of Sentinels that told of it.
     """

@@ -38,6 +38,8 @@ class Watch:
     sentinels: Mapping[str, Remembered]
     servers: tuple[str, ...]
     """Addresses of all masters and replicas."""
+    unmet: frozenset[str] = frozenset()
+    """Addresses of replicas that Sentinels cannot reach and that we never read: most are old ones, gone for good."""
     kept: Mapping[str, WatchedMaster] = field(default_factory=dict)
     """Masters that only Sentinels have told of that are silent now: whoever answers has not unlearnt them."""
 
@@ -53,7 +55,14 @@ def judge(answers: Sequence[Answers], state: RedisState) -> Watch | None:
     silent = {id_: state.sentinels[id_] for one in kept.values() for id_ in one.tellers if id_ in state.sentinels}
     nodes = [address for master in masters for address in (master.address, *(one.address for one in master.replicas))]
     nodes += [address for one in kept.values() for address in one.nodes]
-    return Watch(masters, silent | _sentinels(told, state), tuple(dict.fromkeys(nodes)), kept)
+    down = {one.address for master in masters for one in master.replicas if not one.well}
+    return Watch(
+        masters=masters,
+        sentinels=silent | _sentinels(told, state),
+        servers=tuple(dict.fromkeys(nodes)),
+        unmet=frozenset(down - state.servers.keys()),
+        kept=kept,
+    )
 
 
 def _kept(answering: AbstractSet[str], named: AbstractSet[str], state: RedisState) -> dict[str, WatchedMaster]:
@@ -76,7 +85,10 @@ def _master(name: str, told: Sequence[Answers]) -> Master:
     held = [view.address for view in views if view.epoch == newest]
     address = max(held, key=held.count)
     leading = [view for view in views if view.epoch == newest and view.address == address]
-    replicas = {peer.address: peer for view in leading for peer in view.replicas or () if peer.address != address}
+    peers = [peer for view in leading for peer in view.replicas or () if peer.address != address]
+    replicas = {
+        peer.address: peer for peer in sorted(peers, key=lambda peer: peer.well)
+    }  # one that reaches it is enough
     return Master(
         name=name,
         address=address,
@@ -120,7 +132,7 @@ def remember(state: RedisState, watch: Watch, now: float) -> None:
     masters = dict(watch.kept)
     for master in watch.masters:
         before = state.watched.get(master.name)
-        nodes = [master.address, *(peer.address for peer in master.replicas)]
+        nodes = [master.address, *(peer.address for peer in master.replicas if peer.address not in watch.unmet)]
         tellers = sorted(master.tellers.union([] if before is None else before.tellers) & watch.sentinels.keys())
         found = WatchedMaster(master.address, master.epoch, nodes, counted=master.epoch, tellers=tellers)
         masters[master.name] = found
