@@ -412,7 +412,7 @@ def test_servers_outside_a_cluster(start: Start) -> None:
     async def check() -> None:
         async with reading(seeds) as reader:
             snapshot = await reader.sweep()
-            assert set(snapshot.parts) == set(seeds)
+            assert set(snapshot.parts) == {*seeds, "cluster"}
             assert snapshot.complete
             assert len(value_of(snapshot.parts[seeds[0]], "redis_db_keys")) == 16
             (link,) = value_of(snapshot.parts[seeds[1]], "redis_master_link_up").values()
@@ -422,7 +422,9 @@ def test_servers_outside_a_cluster(start: Start) -> None:
             assert servers.info(servers.node, "stats")["total_error_replies"] == errors, "CLUSTER is not asked again"
             servers.kill(servers.node)
             snapshot = await reader.until(lambda s: seeds[0] in s.failed)
-            assert set(snapshot.parts) == {seeds[1]}
+            assert set(snapshot.parts) == {seeds[1], "cluster"}
+            failed = value_of(snapshot.parts["cluster"], "stackledger_redis_server_failed")
+            assert failed == {(seeds[0], "master"): 1, (seeds[1], "slave"): 0}
 
     run(check)
 

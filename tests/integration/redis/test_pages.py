@@ -34,6 +34,7 @@ PROVEN = {
     "RedisClusterSlotsUncovered": "test_a_shard_without_replica_dies",
     "RedisClusterStateFail": "test_a_shard_without_replica_dies",
     "RedisMasterDown": "test_a_master_dies_and_is_replaced",
+    "RedisServerMasterDown": "test_a_listed_master_dies",
     "RedisSentinelMasterDown": "test_sentinels_have_nobody_to_promote",
     "RedisCommandsRefused": "test_memory_is_full",
     "RedisRejectedConnections": "test_clients_are_too_many",
@@ -149,6 +150,28 @@ def test_a_master_dies_and_is_replaced(start: Start, tmp_path: Path) -> None:
             assert fired & PAGES == {"RedisMasterDown"}
             assert {"RedisNodeDown", "RedisShardWithoutReplica"} <= fired
             assert not fires(tmp_path, shown(before), shown(after), at="16m") & PAGES
+
+    run(check)
+
+
+def test_a_listed_master_dies(start: Start, tmp_path: Path) -> None:
+    servers: RedisStandalone = start(RedisStandalone(replicas=2))
+    master, second, third = servers.nodes
+
+    async def check() -> None:
+        async with reading([node.address for node in servers.nodes]) as reader:
+            before = await reader.sweep()
+            assert not fires(tmp_path, shown(before), shown(before))
+            servers.kill(third)
+            assert not fires(tmp_path, shown(before), shown(await reader.sweep())) & PAGES, "a replica is no page"
+            servers.kill(master)
+            down = await reader.sweep()
+            assert fires(tmp_path, shown(before), shown(down)) & PAGES == {"RedisServerMasterDown"}
+            servers.cli(second, "REPLICAOF", "NO", "ONE")
+            promoted = await reader.sweep()
+            assert not fires(tmp_path, shown(down), shown(promoted)) & PAGES, "another goes on with its data"
+            servers.restart(master)
+            assert not fires(tmp_path, shown(promoted), shown(await reader.sweep())) & PAGES
 
     run(check)
 

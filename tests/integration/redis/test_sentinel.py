@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from lab.process import wait_until
 from lab.redis import RedisStandalone
 from lab.redis_sentinel import RedisSentinels
 from stackledger.collect.snapshot import Snapshot
@@ -122,6 +123,29 @@ def statuses(snapshot: Snapshot) -> set[tuple[str, ...]]:
 def oks(snapshot: Snapshot, of: str) -> set[float]:
     name = f"redis_sentinel_master_ok_{of}"
     return {value for part in snapshot.parts.values() for value in value_of(part, name).values()}
+
+
+def test_a_replica_that_was_gone_before_anybody_looked_is_no_node_that_is_down(start: Start) -> None:
+    sentinels: RedisSentinels = start(RedisSentinels(replicas=2))
+    _, lost, other = sentinels.servers.nodes
+    sentinels.servers.kill(lost)
+    ask = ("SENTINEL", "REPLICAS", sentinels.name)
+    wait_until(
+        lambda: all("s_down" in sentinels.cli(one, *ask) for one in sentinels.nodes), what="Sentinels to miss it"
+    )
+
+    async def check() -> None:
+        async with reading(sentinels.seeds[:1]) as reader:
+            assert lost.address not in (await reader.sweep()).failed
+            sentinels.servers.kill(other)
+            assert set((await reader.sweep()).failed) == {other.address}
+            sentinels.servers.restart(lost)
+            found = await reader.until(lambda s: lost.address in s.parts)
+            assert set(found.failed) == {other.address}
+            sentinels.servers.kill(lost)
+            assert set((await reader.sweep()).failed) == {lost.address, other.address}, "it was read once"
+
+    run(check)
 
 
 def test_lost_sentinels_cost_only_themselves_until_the_quorum_is_gone(start: Start) -> None:

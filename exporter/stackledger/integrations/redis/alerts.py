@@ -33,6 +33,7 @@ def alerts() -> tuple[AlertRule, ...]:
         SLOTS_UNCOVERED,
         CLUSTER_STATE_FAIL,
         MASTER_DOWN,
+        SERVER_MASTER_DOWN,
         sentinel.MASTER_DOWN,
         COMMANDS_REFUSED,
         REJECTED_CONNECTIONS,
@@ -72,7 +73,13 @@ DOWN = AlertRule(
     " path from the service or its password is at fault, and `stackledger doctor` says which. If not, Redis is down as"
     " a whole: try PING with redis-cli on a node's host, and start what is not running.",
     panel=d.NODE_UP,
-    inhibits=("RedisNodeDown", "RedisMasterDown", "RedisClusterSlotsUncovered", "RedisShardWithoutReplica"),
+    inhibits=(
+        "RedisNodeDown",
+        "RedisMasterDown",
+        "RedisServerMasterDown",
+        "RedisClusterSlotsUncovered",
+        "RedisShardWithoutReplica",
+    ),
     tests=(
         RuleTest(
             "all nodes vanish",
@@ -186,6 +193,41 @@ MASTER_DOWN = AlertRule(
                 f"redis_up{{{_A}}}": "1 0x9",
             },
             (Silent("2m"),),
+        ),
+    ),
+)
+SERVER_MASTER_DOWN = AlertRule(
+    name="RedisServerMasterDown",
+    # It is our word alone, so a minute must pass, in which Sentinels that we do not know of may replace it. Several
+    # masters may share a target, so nothing is silenced.
+    condition=equals(select(m.SERVER_FAILED, labels.Role.eq("master")).max(Cluster, labels.Node), 1),
+    hold="1m",
+    severity=Severity.PAGE,
+    summary="Redis {{ $labels.cluster }}: master {{ $labels.node }} cannot be read, and nobody has taken over",
+    description="The server was a master when it was last read, in no cluster and watched by no Sentinel that we know:"
+    " nothing replaces it by itself, so its clients cannot write. Ask an application first: if it works, only our path"
+    " is at fault. Start it again; or REPLICAOF NO ONE on the replica that is furthest, and point the applications"
+    " there. Ends when it is read, or when a replica has gone on with its data.",
+    panel=d.NODE_FAILED,
+    tests=(
+        RuleTest(
+            "the master of two servers dies",
+            {
+                'stackledger_redis_server_failed{cluster="cache",node="10.0.0.1:6379",role="master"}': "0 0 1x10",
+                'stackledger_redis_server_failed{cluster="cache",node="10.0.0.2:6379",role="slave"}': "0x12",
+            },
+            (Silent("1m15s"), Fires("1m45s", ({"cluster": "cache", "node": "10.0.0.1:6379"},))),
+        ),
+        RuleTest(
+            "its replica is promoted within the minute; and a replica dies elsewhere",
+            {
+                'stackledger_redis_server_failed{cluster="cache",node="10.0.0.1:6379",role="master"}': "0 0 1 1 stale",
+                'stackledger_redis_server_failed{cluster="cache",node="10.0.0.1:6379",role="replaced"}': "_x3 1x16",
+                'stackledger_redis_server_failed{cluster="cache",node="10.0.0.2:6379",role="slave"}': "0 0 0 0 stale",
+                'stackledger_redis_server_failed{cluster="cache",node="10.0.0.2:6379",role="master"}': "_x3 0x16",
+                'stackledger_redis_server_failed{cluster="other",node="10.0.0.8:6379",role="slave"}': "0 0 1x18",
+            },
+            (Silent("1m30s"), Silent("4m")),
         ),
     ),
 )

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from stackledger.collect.integration import Opening
 from stackledger.collect.snapshot import Part, Snapshot
 from stackledger.errors import AuthError, ReadTimeoutError, TargetError
-from stackledger.integrations.redis import roster, samples, slow_log, topology
+from stackledger.integrations.redis import roster, samples, servers, slow_log, topology
 from stackledger.integrations.redis.answers import Answers
 from stackledger.integrations.redis.config import Access, RedisTarget
 from stackledger.integrations.redis.connection import NodeConnection
@@ -126,7 +126,9 @@ class RedisSource:
         seen = self._roster(sweep)
         parts: dict[str, Part] = {}
         failed: dict[str, TargetError] = {}
-        for instance, answer, error in seen.places():
+        places = list(seen.places())
+        servers.remember(self._state, places)
+        for instance, answer, error in places:
             if answer is not None:
                 parts[instance] = self._node_part(instance, answer)
             elif error is not None:
@@ -143,7 +145,7 @@ class RedisSource:
         return Snapshot(parts, failed, facets)
 
     def _whole(self, sweep: Sweep, seen: Roster) -> Part | None:
-        """What is true of the cluster, or of the masters that Sentinels watch; what is new is remembered."""
+        """What is true of the cluster, of the masters that Sentinels watch, or of several servers; and remember it."""
         now = self._clock.now()
         part = None
         if seen.topology is not None:
@@ -156,6 +158,9 @@ class RedisSource:
                 watch.remember(self._state, seen.watch, now)
             part = part or Part(now)
             add_watch(part, seen.watch, self._state)
+        if seen.alone and len(self._settings.seeds) > 1 and self._state.servers:
+            part = Part(now)
+            servers.add_servers(part, self._state, sweep.read)
         return part
 
     def _telling_masters(self, seen: Topology, sweep: Sweep) -> dict[str, tuple[str, str]]:
@@ -179,8 +184,9 @@ class RedisSource:
         if seen.topology is not None:
             await scan.see(scan_shards.of_cluster(seen.topology, sweep.by_id(), self._sweeps, masters_first=on_masters))
         elif not any(answer.info.get("cluster_enabled") == "1" for answer in sweep.read.values()):
-            servers = [answer for _, answer, _ in seen.places() if answer is not None and answer.sentinel is None]
-            await scan.see(scan_shards.of_servers(servers, self._sweeps, masters_first=on_masters))
+            answers = [answer for _, answer, _ in seen.places() if answer is not None]
+            known = self._state.servers
+            await scan.see(scan_shards.of_servers(answers, known, self._sweeps, masters_first=on_masters))
         scan.add_to(parts.setdefault(CLUSTER, Part(self._clock.now())))
         return scan.problem
 

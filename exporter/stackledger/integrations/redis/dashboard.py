@@ -108,8 +108,12 @@ NODE_UP = Panel(
 NODE_FAILED = Panel(
     key="node-failed",
     title="Nodes that failed, by the cluster's word",
-    queries=(Query(select(m.NODE_FAILED, _C), "{{node}} ({{role}})"),),
-    description="What the nodes agree on among themselves. A failed master keeps that role here until it comes back.",
+    queries=(
+        Query(select(m.NODE_FAILED, _C), "{{node}} ({{role}})"),
+        Query(select(m.SERVER_FAILED, _C), "{{node}} ({{role}}, by ours)"),
+    ),
+    description="What the nodes agree on among themselves; outside a cluster, what we can read. A failed master keeps"
+    " that role here until it comes back, or until another goes on with its data.",
     style=Style.STATE_TIMELINE,
     values=_FAILED,
     width=12,

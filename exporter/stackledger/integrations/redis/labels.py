@@ -75,7 +75,10 @@ class Limit(Label):
 
 
 class Role(Label):
-    """Role by CLUSTER NODES or INFO. A failed node keeps the role it had; a master without slots is `idle`."""
+    """Role by CLUSTER NODES or INFO; a failed node keeps the one it had.
+
+    `idle` is a master without slots, `replaced` a lost master outside a cluster whose data another has gone on with.
+    """
 
 
 class RedisVersion(Label):

@@ -400,6 +400,16 @@ NODE_FAILED = Metric(
     budget=NODES,
     node=False,
 )
+SERVER_FAILED = Metric(
+    "stackledger_redis_server_failed",
+    Kind.GAUGE,
+    STATE,
+    "1 when a server outside a cluster and Sentinels' watch cannot be read, with the role it was last read in (INFO).",
+    labels=(Node, Role),
+    budget=NODES,
+    node=False,
+    conditional="several servers among the seeds, and neither cluster nor Sentinel",
+)
 NODE_SUSPECTED = Metric(
     "stackledger_redis_node_suspecting_views",
     Kind.GAUGE,

@@ -77,6 +77,11 @@ class Roster:
     watch: Watch | None
 
     @property
+    def alone(self) -> bool:
+        """Whether the seeds are all that there is: nobody told of a cluster or of Sentinels."""
+        return self.topology is None and self.watch is None
+
+    @property
     def member_dials(self) -> dict[str, str]:
         """Where each member of the cluster was dialled, or is to be, by node id."""
         members = self.topology.members if self.topology is not None else ()
@@ -96,7 +101,8 @@ class Roster:
     @property
     def dials(self) -> set[str]:
         """Every address that is worth a connection."""
-        return {*self.member_dials.values(), *(sentinel.dial for sentinel in self.sentinels), *self.servers}
+        alone = self.seeds if self.alone else ()
+        return {*self.member_dials.values(), *(sentinel.dial for sentinel in self.sentinels), *self.servers, *alone}
 
     @property
     def left(self) -> list[str]:
@@ -107,13 +113,12 @@ class Roster:
         """Every node that exists: its address, and its answers or why there are none."""
         yield from self._members()
         yield from self._watched()
-        alone = self.topology is None and self.watch is None
         known = {id(answer) for _, answer, _ in (*self._members(), *self._watched()) if answer is not None}
         runs = {self.sweep.read[dial].info.get("run_id") for dial in self.dials if dial in self.sweep.read}
         for seed in self.seeds:
             answer = self.sweep.read.get(seed)
             stranger = answer is not None and id(answer) not in known and answer.info.get("run_id") not in runs
-            if alone or stranger:
+            if self.alone or stranger:
                 yield seed, answer, self.sweep.failed.get(seed)
 
     def _members(self) -> Iterable[Place]:
@@ -128,7 +133,8 @@ class Roster:
         for id_, sentinel in self.watch.sentinels.items() if self.watch is not None else ():
             yield sentinel.address, read.get(id_), self._error(sentinel.dial, sentinel.address)
         for address in self.servers:
-            yield address, self.sweep.read.get(address), self._error(address)
+            if address in self.sweep.read or self.watch is None or address not in self.watch.unmet:
+                yield address, self.sweep.read.get(address), self._error(address)
 
     def _error(self, *dials: str) -> TargetError:
         found = next((self.sweep.failed[dial] for dial in dials if dial in self.sweep.failed), None)

@@ -1,7 +1,7 @@
 """What a Redis target remembers between sweeps: its nodes, the failovers seen, the slow log read so far.
 
-Bounded: one entry per node of the cluster, a capped number of commands per node, one entry per pattern of keys,
-per Sentinel and per master that Sentinels watch.
+Bounded: one entry per node of the cluster or server outside one, a capped number of commands per node, one entry per
+pattern of keys, per Sentinel and per master that Sentinels watch.
 """
 
 from __future__ import annotations
@@ -40,17 +40,29 @@ class SlowLog(msgspec.Struct):
 
 
 class WatchedMaster(msgspec.Struct):
-    """One master that Sentinels watch, as last seen; `nodes` are all its addresses.
+    """One master that Sentinels watch, as last seen; `nodes` are all its addresses but those that nobody has met.
 
-    `counted` is the epoch of the last failover that was counted.
+    `counted` is the epoch of the last failover that was counted, `tellers` are the ids of Sentinels that told of it.
     """
 
     address: str
     epoch: int
     nodes: list[str]
     counted: int
+    tellers: list[str] = msgspec.field(default_factory=list)
     failovers: int = 0
     last_failover: float | None = None
+
+
+class Server(msgspec.Struct):
+    """One server outside a cluster as last read: whether it followed nobody, and which history of replication it held.
+
+    `replaced` tells of a master that is away and whose history another one has gone on with.
+    """
+
+    master: bool
+    history: str
+    replaced: bool = False
 
 
 class PatternCount(msgspec.Struct):
@@ -78,7 +90,8 @@ class KeyCounts(msgspec.Struct):
 class RedisState(State):
     """The state of one target.
 
-    `nodes` is by node id, `slow_logs` by address, `sentinels` by their ids, `watched` by the masters' names.
+    `nodes` is by node id, `slow_logs` by address, `sentinels` by their ids, `watched` by the masters' names, `servers`
+    by address.
     """
 
     nodes: dict[str, Remembered] = msgspec.field(default_factory=dict)
@@ -88,3 +101,4 @@ class RedisState(State):
     key_counts: KeyCounts = msgspec.field(default_factory=KeyCounts)
     sentinels: dict[str, Remembered] = msgspec.field(default_factory=dict)
     watched: dict[str, WatchedMaster] = msgspec.field(default_factory=dict)
+    servers: dict[str, Server] = msgspec.field(default_factory=dict)

@@ -89,6 +89,12 @@ def test_a_killed_master_is_one_page() -> None:
     assert fires - pages - set(alerts["RedisMasterDown"].inhibits) == {"RedisShardWithoutReplica"}
 
 
+@pytest.mark.parametrize("page", ["RedisSentinelMasterDown", "RedisServerMasterDown"])
+def test_one_of_several_masters_of_a_target_silences_no_ticket_about_the_nodes_of_another(page: str) -> None:
+    (alert,) = (alert for alert in REDIS.alerts() if alert.name == page)
+    assert not {"RedisNodeDown", "RedisReplicationBroken"} & set(alert.inhibits)
+
+
 @pytest.mark.parametrize(
     ("at", "firing"),
     [

@@ -15,7 +15,7 @@ from stackledger.integrations.redis.patterns import shards
 from stackledger.integrations.redis.patterns.glob import Sorter
 from stackledger.integrations.redis.patterns.pace import Pace
 from stackledger.integrations.redis.patterns.walk import summed
-from stackledger.integrations.redis.state import PatternCount
+from stackledger.integrations.redis.state import PatternCount, Server
 from tests.unit.integrations.redis.test_topology import R1, WELL, flagged, judged, view
 
 GLOBS = [
@@ -162,9 +162,32 @@ def test_servers_outside_a_cluster_are_one_shard_for_each_history() -> None:
         answers("b", **REPLICA, master_replid="x", db0="keys=2,expires=0", db3="keys=5,expires=0"),
         answers("c", role="master", master_replid="y"),
     ]
-    found = shards.of_servers(told, 1, masters_first=False).shards
+    found = shards.of_servers(told, {}, 1, masters_first=False).shards
     assert [[node.dial for node in shard.nodes] for shard in found.values()] == [["b:6379", "a:6379"], ["c:6379"]]
     assert [(shard.databases, shard.keys) for shard in found.values()] == [((0, 3), 7), ((), 0)]
+
+
+def test_a_missed_read_outside_a_cluster_leaves_every_shard_what_it_was() -> None:
+    told = {
+        "a": answers("a", role="master", master_replid="x"),
+        "b": answers("b", **REPLICA, master_replid="x"),
+        "c": answers("c", role="master", master_replid="y"),
+    }
+    known = {
+        f"{name}:6379": Server(one.info["role"] == "master", one.info["master_replid"]) for name, one in told.items()
+    }
+    before = shards.of_servers(told.values(), known, 1, masters_first=False).shards
+    missed = shards.of_servers([told["b"]], known, 2, masters_first=False).shards
+    assert missed.keys() == before.keys(), "what was counted of them is kept"
+    assert missed["x"].nodes[0] == before["x"].nodes[0], "the walk on the replica goes on"
+    assert (missed["y"].nodes, missed["y"].label) == ((), "server c:6379")
+    replaced = {**known, "c:6379": Server(master=True, history="y", replaced=True)}
+    assert shards.of_servers([told["b"]], replaced, 3, masters_first=False).shards.keys() == {"x"}
+
+
+def test_a_sentinel_that_refuses_us_is_no_server_with_keys() -> None:
+    told = [answers("a", role="master", master_replid="x"), answers("s", redis_mode="sentinel")]
+    assert shards.of_servers(told, {}, 1, masters_first=False).shards.keys() == {"x"}
 
 
 def test_counts_of_shards_add_up() -> None:

@@ -5,11 +5,12 @@ In a cluster a shard is a set of slots, outside of one a history of replication:
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from stackledger.integrations.redis import servers
 from stackledger.integrations.redis.answers import Answers, pairs_of
+from stackledger.integrations.redis.state import Server
 from stackledger.integrations.redis.topology import Topology
 
 
@@ -54,21 +55,27 @@ def of_cluster(seen: Topology, read: Mapping[str, Answers], number: int, *, mast
     return Map(number, shards)
 
 
-def of_servers(answers: Iterable[Answers], number: int, *, masters_first: bool) -> Map:
-    """The shards outside of a cluster: a master and the replicas that hold the same data, by the replication id."""
-    groups: defaultdict[str, list[Answers]] = defaultdict(list)
-    for answer in answers:
-        groups[answer.info.get("master_replid") or answer.dialled].append(answer)
+def of_servers(answers: Iterable[Answers], known: Mapping[str, Server], number: int, *, masters_first: bool) -> Map:
+    """The shards outside of a cluster: a master and the replicas that hold the same data, by the replication id.
+
+    A known master that could not be read keeps its shard, and nobody's missed read changes the key of one. A Sentinel
+    has no keys, whether it lets us ask or not.
+    """
+    groups: dict[str, list[Answers]] = {}
+    for answer in (one for one in answers if servers.is_server(one.info)):
+        groups.setdefault(servers.history_of(answer), []).append(answer)
+    lost = {one.history: address for address, one in known.items() if one.master and not one.replaced}
     shards = {}
-    for group in groups.values():
-        key = min(answer.dialled for answer in group)
-        shards[key] = _shard(key, f"server {key}", group, masters_first=masters_first, readonly=False)
+    for key in dict.fromkeys((*groups, *lost)):
+        group = groups.get(key, [])
+        name = min((answer.dialled for answer in group), default=lost.get(key, key))
+        shards[key] = _shard(key, f"server {name}", group, masters_first=masters_first, readonly=False)
     return Map(number, shards)
 
 
 def _shard(key: str, label: str, answers: Iterable[Answers], *, masters_first: bool, readonly: bool) -> ScanShard:
     usable = [answer for answer in answers if _whole(answer.info)]
-    usable.sort(key=lambda answer: (_is_master(answer.info) is not masters_first, answer.dialled))
+    usable.sort(key=lambda answer: (servers.is_master(answer.info) is not masters_first, answer.dialled))
     best = usable[0].info if usable else {}
     counts = {name[2:]: pairs_of(value) for name, value in best.items() if name.startswith("db") and name[2:].isdigit()}
     return ScanShard(
@@ -83,12 +90,8 @@ def _shard(key: str, label: str, answers: Iterable[Answers], *, masters_first: b
 
 def _node(answer: Answers) -> Node:
     info = answer.info
-    follows = "" if _is_master(info) else f"{info.get('master_host')}:{info.get('master_port')}"
-    return Node(answer.dialled, info.get("run_id", ""), _is_master(info), follows)
-
-
-def _is_master(info: Mapping[str, str]) -> bool:
-    return info.get("role") != "slave"
+    follows = "" if servers.is_master(info) else f"{info.get('master_host')}:{info.get('master_port')}"
+    return Node(answer.dialled, info.get("run_id", ""), servers.is_master(info), follows)
 
 
 def _whole(info: Mapping[str, str]) -> bool:
@@ -97,4 +100,4 @@ def _whole(info: Mapping[str, str]) -> bool:
     A replica lost its link when its master died; until it is promoted it holds what there is, but nobody can say so.
     """
     loading = info.get("loading", "0") != "0" or info.get("async_loading", "0") != "0"
-    return not loading and (_is_master(info) or info.get("master_link_status") == "up")
+    return not loading and (servers.is_master(info) or info.get("master_link_status") == "up")

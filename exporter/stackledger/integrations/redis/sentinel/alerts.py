@@ -31,7 +31,8 @@ MASTER_DOWN = AlertRule(
     " write nothing. Either no replica may be promoted, or the Sentinels lack a quorum. SENTINEL CKQUORUM"
     " {{ $labels.master_name }} on a Sentinel tells which; starting the old master ends it in any case.",
     panel=panels.MASTER_UP,
-    inhibits=("RedisNodeDown", "RedisReplicationBroken", "RedisSentinelQuorumLost", "RedisSentinelsMissing"),
+    # Not RedisNodeDown nor RedisReplicationBroken: they tell no master's name, and others may share the Sentinels.
+    inhibits=("RedisSentinelQuorumLost", "RedisSentinelsMissing"),
     tests=(
         RuleTest(
             "the master dies and nobody is promoted",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 
 from stackledger.integrations.redis.answers import Answers
 from stackledger.integrations.redis.sentinel.answers import Peer, Watched
@@ -15,7 +16,10 @@ _MOST_SENTINELS = 64
 
 @dataclass(frozen=True, slots=True)
 class Master:
-    """One master by the view that counts; `agreeing` Sentinels give its address, `views` are different addresses."""
+    """One master by the view that counts; `agreeing` Sentinels give its address, `views` are different addresses.
+
+    `tellers` are the ids of all Sentinels that tell of it.
+    """
 
     name: str
     address: str
@@ -23,6 +27,7 @@ class Master:
     replicas: tuple[Peer, ...]
     agreeing: int
     views: int
+    tellers: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,10 @@ class Watch:
     sentinels: Mapping[str, Remembered]
     servers: tuple[str, ...]
     """Addresses of all masters and replicas."""
+    unmet: frozenset[str] = frozenset()
+    """Addresses of replicas that Sentinels cannot reach and that we never read: most are old ones, gone for good."""
+    kept: Mapping[str, WatchedMaster] = field(default_factory=dict)
+    """Masters that only Sentinels have told of that are silent now: whoever answers has not unlearnt them."""
 
 
 def judge(answers: Sequence[Answers], state: RedisState) -> Watch | None:
@@ -42,8 +51,27 @@ def judge(answers: Sequence[Answers], state: RedisState) -> Watch | None:
         return None
     names = dict.fromkeys(master.name for answer in told for master in _masters(answer))
     masters = tuple(_master(name, told) for name in list(names)[:MOST_MASTERS])
-    nodes = (address for master in masters for address in (master.address, *(one.address for one in master.replicas)))
-    return Watch(masters, _sentinels(told, state), tuple(dict.fromkeys(nodes)))
+    kept = _kept({identity_of(answer) for answer in told}, names.keys(), state)
+    silent = {id_: state.sentinels[id_] for one in kept.values() for id_ in one.tellers if id_ in state.sentinels}
+    nodes = [address for master in masters for address in (master.address, *(one.address for one in master.replicas))]
+    nodes += [address for one in kept.values() for address in one.nodes]
+    down = {one.address for master in masters for one in master.replicas if not one.well}
+    return Watch(
+        masters=masters,
+        sentinels=silent | _sentinels(told, state),
+        servers=tuple(dict.fromkeys(nodes)),
+        unmet=frozenset(down - state.servers.keys()),
+        kept=kept,
+    )
+
+
+def _kept(answering: AbstractSet[str], named: AbstractSet[str], state: RedisState) -> dict[str, WatchedMaster]:
+    """Masters that nobody names, though no Sentinel that told of them has answered without them."""
+    return {
+        name: known
+        for name, known in state.watched.items()
+        if name not in named and known.tellers and answering.isdisjoint(known.tellers)
+    }
 
 
 def _masters(answer: Answers) -> tuple[Watched, ...]:
@@ -57,7 +85,10 @@ def _master(name: str, told: Sequence[Answers]) -> Master:
     held = [view.address for view in views if view.epoch == newest]
     address = max(held, key=held.count)
     leading = [view for view in views if view.epoch == newest and view.address == address]
-    replicas = {peer.address: peer for view in leading for peer in view.replicas or () if peer.address != address}
+    peers = [peer for view in leading for peer in view.replicas or () if peer.address != address]
+    replicas = {
+        peer.address: peer for peer in sorted(peers, key=lambda peer: peer.well)
+    }  # one that reaches it is enough
     return Master(
         name=name,
         address=address,
@@ -65,6 +96,9 @@ def _master(name: str, told: Sequence[Answers]) -> Master:
         replicas=tuple(replicas[one] for one in sorted(replicas)),
         agreeing=sum(view.address == address for view in views),
         views=len({view.address for view in views}),
+        tellers=frozenset(
+            identity_of(answer) for answer in told if any(master.name == name for master in _masters(answer))
+        ),
     )
 
 
@@ -95,11 +129,13 @@ def identity_of(answer: Answers) -> str:
 def remember(state: RedisState, watch: Watch, now: float) -> None:
     """Count failovers against the last sweep, and keep what the next one needs to find everything again."""
     state.sentinels = dict(watch.sentinels)
-    masters = {}
+    masters = dict(watch.kept)
     for master in watch.masters:
         before = state.watched.get(master.name)
-        nodes = [master.address, *(peer.address for peer in master.replicas)]
-        masters[master.name] = found = WatchedMaster(master.address, master.epoch, nodes, counted=master.epoch)
+        nodes = [master.address, *(peer.address for peer in master.replicas if peer.address not in watch.unmet)]
+        tellers = sorted(master.tellers.union([] if before is None else before.tellers) & watch.sentinels.keys())
+        found = WatchedMaster(master.address, master.epoch, nodes, counted=master.epoch, tellers=tellers)
+        masters[master.name] = found
         if before is None:
             continue
         if master.epoch < before.epoch and 2 * master.agreeing <= len(watch.sentinels):

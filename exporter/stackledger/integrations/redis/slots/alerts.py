@@ -19,16 +19,15 @@ def _series(name: str, *values: str) -> dict[str, str]:
 
 _MEMORY = "stackledger_redis_shard_memory_used_bytes"
 _LOAD = "stackledger_redis_shard_operations_per_second"
-_LOAD_OVER = select(m.SHARD_OPERATIONS).avg_over("15m")
+_MEMORY_OF = select(m.SHARD_MEMORY).as_unit(COUNT)
+_LOAD_OF = select(m.SHARD_OPERATIONS).avg_over("15m").as_unit(COUNT)
 
 MEMORY_UNEVEN = AlertRule(
     name="RedisShardMemoryUneven",
-    condition=above(
-        select(m.SHARD_MEMORY).max(Cluster).as_unit(COUNT) / select(m.SHARD_MEMORY).avg(Cluster).as_unit(COUNT), 2
-    ).where(above(select(m.SHARD_MEMORY).max(Cluster), 1e9)),
+    condition=above(panels.over_the_others(_MEMORY_OF), 2).where(above(select(m.SHARD_MEMORY).max(Cluster), 1e9)),
     hold="30m",
     severity=Severity.TICKET,
-    summary="Redis {{ $labels.cluster }}: one shard holds {{ $value | humanize }} times the memory of the mean",
+    summary="Redis {{ $labels.cluster }}: one shard holds {{ $value | humanize }} times the memory of the others' mean",
     description="The cluster is full when this shard is. Usually a few big keys, or a hash tag that puts many keys into"
     " one slot: the row Balance of shards and slots shows which shard, redis-cli --bigkeys on its replica which keys."
     " Silent below 1 GB.",
@@ -41,9 +40,19 @@ MEMORY_UNEVEN = AlertRule(
             interval="1m",
         ),
         RuleTest(
-            "even, and uneven but small",
+            "one of two shards grows",
+            {
+                f'{_MEMORY}{{cluster="cache",shard="0-8191"}}': "6000000000x50",
+                f'{_MEMORY}{{cluster="cache",shard="8192-16383"}}': "2000000000x50",
+            },
+            (Silent("25m"), Fires("40m", (_CACHE,))),
+            interval="1m",
+        ),
+        RuleTest(
+            "even, uneven but small, and alone",
             {
                 **_series(_MEMORY, "6000000000x50", "5000000000x50", "4000000000x50"),
+                f'{_MEMORY}{{cluster="alone",shard="0-16383"}}': "6000000000x50",
                 f'{_MEMORY}{{cluster="small",shard="0-5460"}}': "60000000x50",
                 f'{_MEMORY}{{cluster="small",shard="5461-16383"}}': "2000000x50",
             },
@@ -54,12 +63,11 @@ MEMORY_UNEVEN = AlertRule(
 )
 LOAD_UNEVEN = AlertRule(
     name="RedisShardLoadUneven",
-    condition=above(_LOAD_OVER.max(Cluster) / _LOAD_OVER.avg(Cluster).clamp_min(1), 2).where(
-        above(_LOAD_OVER.max(Cluster), 10_000)
-    ),
+    condition=above(panels.over_the_others(_LOAD_OF), 2).where(above(_LOAD_OF.max(Cluster), 10_000)),
     hold="30m",
     severity=Severity.TICKET,
-    summary="Redis {{ $labels.cluster }}: one shard serves {{ $value | humanize }} times the commands of the mean",
+    summary="Redis {{ $labels.cluster }}: one shard serves {{ $value | humanize }} times the commands of the others'"
+    " mean",
     description="One thread serves a shard, so this one limits the cluster while the others idle. Usually a hot key:"
     " the panels of hot slots show it where the server tells, else redis-cli --hotkeys on the shard's master. Silent"
     " below 10,000 commands/s.",
@@ -72,9 +80,19 @@ LOAD_UNEVEN = AlertRule(
             interval="1m",
         ),
         RuleTest(
-            "even under load, and uneven but idle",
+            "a hot key on one of two shards",
+            {
+                f'{_LOAD}{{cluster="cache",shard="0-8191"}}': "40000x50",
+                f'{_LOAD}{{cluster="cache",shard="8192-16383"}}': "10000x50",
+            },
+            (Silent("25m"), Fires("40m", (_CACHE,))),
+            interval="1m",
+        ),
+        RuleTest(
+            "even under load, uneven but idle, and alone",
             {
                 **_series(_LOAD, "40000x50", "30000x50", "35000x50"),
+                f'{_LOAD}{{cluster="alone",shard="0-16383"}}': "40000x50",
                 f'{_LOAD}{{cluster="idle",shard="0-5460"}}': "90x50",
                 f'{_LOAD}{{cluster="idle",shard="5461-16383"}}': "1x50",
             },

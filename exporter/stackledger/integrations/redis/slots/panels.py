@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from stackledger.catalogue import Cluster
+from stackledger.catalogue import Cluster, Common
 from stackledger.integrations.redis import metrics as rm
-from stackledger.integrations.redis.labels import Range
+from stackledger.integrations.redis.labels import Range, Shard
 from stackledger.integrations.redis.slots import metrics as m
 from stackledger.model import ColumnStyle, Panel, Query, Row, Style
-from stackledger.promql import select
+from stackledger.promql import Vector, select
 from stackledger.units import COUNT
 
 _C = Cluster.variable()
 _LONG = "15m"  # the slow lane looks every five minutes: a shorter window would mostly hold no change
+
+
+def over_the_others(shards: Vector[Common | Shard]) -> Vector[Common | Shard]:
+    """The highest shard over the mean of the others; 0 for a shard that is alone.
+
+    The mean of all would hold the highest itself: of two shards none could ever be above twice that.
+    """
+    highest = shards.max(Cluster)
+    others = shards.sum(Cluster) - highest
+    return (highest * (shards.count(Cluster) - 1) / others.clamp_min(1)).as_unit(COUNT)
+
 
 SHARD_KEYS = Panel(
     key="shard-keys",
@@ -38,33 +49,22 @@ SHARD_OPERATIONS = Panel(
 )
 MEMORY_SKEW = Panel(
     key="shard-memory-skew",
-    title="Memory: the biggest shard over the mean",
+    title="Memory: the biggest shard over the mean of the others",
     queries=(
-        Query(
-            select(rm.SHARD_MEMORY, _C).max(Cluster).as_unit(COUNT)
-            / select(rm.SHARD_MEMORY, _C).avg(Cluster).as_unit(COUNT),
-            "{{cluster}}",
-        ),
-        Query(
-            select(rm.SHARD_KEYS, _C).max(Cluster) / select(rm.SHARD_KEYS, _C).avg(Cluster).clamp_min(1),
-            "{{cluster}} keys",
-        ),
+        Query(over_the_others(select(rm.SHARD_MEMORY, _C).as_unit(COUNT)), "{{cluster}}"),
+        Query(over_the_others(select(rm.SHARD_KEYS, _C)), "{{cluster}} keys"),
     ),
-    description="1 is even. At 2 one shard carries twice its share, and the cluster is full when that shard is.",
+    description="1 is even. At 2 one shard carries twice what the others do, and the cluster is full when that shard"
+    " is. 0 is a shard that is alone.",
     unit=COUNT,
     minimum=0,
 )
 LOAD_SKEW = Panel(
     key="shard-load-skew",
-    title="Load: the busiest shard over the mean",
-    queries=(
-        Query(
-            select(rm.SHARD_OPERATIONS, _C).avg_over(_LONG).max(Cluster)
-            / select(rm.SHARD_OPERATIONS, _C).avg_over(_LONG).avg(Cluster).clamp_min(1),
-            "{{cluster}}",
-        ),
-    ),
-    description="1 is even. One thread serves a shard, so at 2 the cluster is at its end with half of its CPU unused.",
+    title="Load: the busiest shard over the mean of the others",
+    queries=(Query(over_the_others(select(rm.SHARD_OPERATIONS, _C).avg_over(_LONG).as_unit(COUNT)), "{{cluster}}"),),
+    description="1 is even. One thread serves a shard, so at 2 the others are half idle when the busiest is at its end."
+    " 0 is a shard that is alone.",
     unit=COUNT,
     minimum=0,
 )
