@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from stackledger.generate.inputs import Inputs, LabelMatch
 from stackledger.generate.overrides import meets
@@ -18,9 +18,11 @@ from stackledger.generate.text import yaml_bytes
 from stackledger.model import Fires, RuleTest, Silent
 from stackledger.slo.recording import EVALUATION_SECONDS
 
+_MINUTE: Final = "1m"
+
 
 def render(resolved: Resolved) -> dict[str, bytes]:
-    """`alerts/tests/<section>_test.yaml` and `alerts/tests/slo-<name>_test.yaml`."""
+    """`alerts/tests/<section>_test.yaml`, `..._long_test.yaml` and `alerts/tests/slo-<name>_test.yaml`."""
     files: dict[str, bytes] = {}
     inputs = resolved.inputs
     for section in inputs.sections:
@@ -34,12 +36,20 @@ def render(resolved: Resolved) -> dict[str, bytes]:
 
 
 def _file(inputs: Inputs, name: str, rules: str, *, alerts: list[Alert], interval: str) -> dict[str, bytes]:
+    """Cases told in minutes last for hours: they are evaluated every minute, in a file of their own.
+
+    promtool evaluates every rule of the file at each interval of the whole time, so seconds would cost minutes.
+    """
     notes: list[str] = []
-    tests = _merged(case for alert in alerts for case in _cases(inputs, alert, notes))
-    if not tests:
-        return {}
-    document = {"rule_files": [f"../../{rules}"], "evaluation_interval": interval, "tests": tests}
-    return {f"alerts/tests/{name}_test.yaml": yaml_bytes(document, notes=tuple(dict.fromkeys(notes)))}
+    cases = [case for alert in alerts for case in _cases(inputs, alert, notes)]
+    files = {}
+    for suffix, long, every in (("", False, interval), ("_long", True, _MINUTE)):
+        tests = _merged(case for case in cases if case["interval"].endswith("m") is long)
+        if tests:
+            document = {"rule_files": [f"../../{rules}"], "evaluation_interval": every, "tests": tests}
+            said = tuple(dict.fromkeys(notes))
+            files[f"alerts/tests/{name}{suffix}_test.yaml"] = yaml_bytes(document, notes=said)
+    return files
 
 
 def _merged(cases: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
