@@ -5,11 +5,14 @@ Owns what differs from lab.kafka: the ZooKeeper's process, and a broker's proper
 
 from __future__ import annotations
 
+import time
+
 from lab import kafka_jars, ports
 from lab.kafka import KafkaBroker, KafkaCluster
-from lab.process import Process
+from lab.process import Process, ServerFailedError
 
 _KRAFT_ONLY = ("process.roles", "node.id", "controller.", "broker.session.timeout.ms", "broker.heartbeat.interval.ms")
+_SESSION_SECONDS = 3
 _MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
 
 
@@ -30,6 +33,16 @@ class ZooKeeperKafka(KafkaCluster):
         zookeeper.start()
         zookeeper.wait_ready(lambda: ports.is_listening(self._zookeeper_port), timeout=60)
 
+    def restart(self, broker: KafkaBroker) -> None:
+        """A broker that was killed is refused its place until ZooKeeper has noticed that its session is over."""
+        deadline = time.monotonic() + _SESSION_SECONDS * 10
+        while True:
+            try:
+                return super().restart(broker)
+            except ServerFailedError:
+                if time.monotonic() > deadline:
+                    raise
+
     def _format(self, broker: KafkaBroker) -> None:
         """Nothing to format: a broker writes its folder when it first starts."""
         self._write_properties(broker)
@@ -43,5 +56,5 @@ class ZooKeeperKafka(KafkaCluster):
             "zookeeper.connect": f"127.0.0.1:{self._zookeeper_port}",
             "listeners": f"CLIENT://{broker.address}",
             "listener.security.protocol.map": "CLIENT:PLAINTEXT",
-            "zookeeper.session.timeout.ms": "3000",
+            "zookeeper.session.timeout.ms": str(_SESSION_SECONDS * 1000),
         }

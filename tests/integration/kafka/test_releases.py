@@ -11,6 +11,7 @@ from lab.kafka import KafkaCluster
 from lab.kafka_zookeeper import ZooKeeperKafka
 from stackledger.integrations.kafka.cluster import metrics as cm
 from stackledger.integrations.kafka.groups import metrics as gm
+from stackledger.integrations.kafka.peers.kminion import metrics as kminion
 from stackledger.integrations.kafka.storage import metrics as sm
 from stackledger.integrations.kafka.topics import metrics as tm
 from stackledger.integrations.kafka.transactions import metrics as xm
@@ -38,11 +39,17 @@ def _dies_and_comes_back(cluster: KafkaCluster) -> None:
     topic = f"back-{uuid.uuid4().hex[:8]}"
     cluster.create_topic(topic)
     cluster.produce(topic, 10)
-    with Reader(cluster.bootstrap) as reader:
+    with Reader(cluster.bootstrap, alone=False) as reader:
         assert reader.sweep().one(tm.RECORDS_PRODUCED, topic_name=topic) == 0  # it was there before us
         cluster.kill(cluster.broker(1))
         cluster.restart(cluster.broker(1))
-        reader.until(lambda seen: seen.snapshot.complete and seen.one(cm.OFFLINE) == 0)
+        reader.until(
+            lambda seen: (
+                seen.snapshot.complete
+                and seen.one(cm.OFFLINE) == 0
+                and seen.rows(kminion.TOPIC_INFO, topic_name=topic) != {}  # it may not know its topics yet
+            )
+        )
         cluster.produce(topic, 5)
         seen = reader.sweep()
         assert seen.one(tm.RECORDS_PRODUCED, topic_name=topic) == 5
@@ -51,7 +58,7 @@ def _dies_and_comes_back(cluster: KafkaCluster) -> None:
 def _tells_everything(cluster: KafkaCluster) -> None:
     topic = f"old-{uuid.uuid4().hex[:8]}"
     group = f"{topic}-g"
-    with Reader(cluster.bootstrap, stable_offsets=True) as reader:
+    with Reader(cluster.bootstrap, stable_offsets=True, alone=False) as reader:
         reader.sweep()
         cluster.create_topic(topic, partitions=3, config={"retention.ms": "3600000"})
         cluster.produce(topic, 300)

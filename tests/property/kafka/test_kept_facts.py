@@ -59,7 +59,8 @@ def act(world: World, action: str, number: int) -> None:
     elif action == "forget":
         offsets.pop("b", None)
     elif action == "markers":
-        world.state.topics["a"].markers = {0}
+        memory = world.state.topics["a"]
+        memory.markers = {0: memory.high[0]} if 0 in memory.high else {}
     world.groups = {1: [one._replace(offsets=offsets)], 2: [two]}
 
 

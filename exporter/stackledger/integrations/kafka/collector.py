@@ -73,9 +73,7 @@ class KafkaSource:
             return await (self._sweep_slow() if lane == "slow" else self._sweep_offsets())
         except AuthError:
             self._options = None  # the next sweep reads the secrets again: they may have been rotated
-            client = self._clients.pop(lane, None)  # the other lane may be reading, with a login that still holds
-            if client is not None:
-                await client.close()
+            await self._disconnect(lane)  # the other lane may be reading, with a login that still holds
             raise
 
     async def _sweep_offsets(self) -> Snapshot:
@@ -111,14 +109,15 @@ class KafkaSource:
         """End the probe and close every connection."""
         if self._probe is not None:
             await self._probe.close()
-        await self._disconnect()
+        for lane in ("fast", "slow"):
+            await self._disconnect(lane)
 
-    async def _disconnect(self) -> None:
-        clients, self._clients = self._clients, {}
-        quorum, self._quorum = self._quorum, None
-        for client in clients.values():
+    async def _disconnect(self, lane: str) -> None:
+        client = self._clients.pop(lane, None)
+        if client is not None:
             await client.close()
-        if quorum is not None:
+        if lane == "fast" and self._quorum is not None:
+            quorum, self._quorum = self._quorum, None
             await quorum.close()
 
     def _shared(self) -> Options:

@@ -9,7 +9,6 @@ from typing import Any, Final
 from stackledger.clock import Clock
 from stackledger.errors import AuthError
 from stackledger.integrations.kafka.config import KafkaTarget, Sasl
-from stackledger.integrations.kafka.oauth import fetch_token
 
 _LOG = logging.getLogger(__name__)
 _LOG_EVERY_SECONDS: Final = 60.0
@@ -103,6 +102,8 @@ def _login(sasl: Sasl, clock: Clock) -> Conf:
 def _token_reader(sasl: Sasl, clock: Clock) -> Callable[[str], tuple[str, float]]:
     def read(_config: str) -> tuple[str, float]:
         if sasl.client is not None:
+            from stackledger.integrations.kafka.oauth import fetch_token  # noqa: PLC0415 - loads an HTTP client
+
             token, life = fetch_token(sasl.client)
             return token, clock.now() + (life or _TOKEN_SECONDS)
         return sasl.token.read() if sasl.token is not None else "", clock.now() + _TOKEN_SECONDS
