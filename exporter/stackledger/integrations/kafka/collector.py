@@ -200,14 +200,16 @@ class KafkaSource:
 
     async def _sweep_slow(self) -> Snapshot:
         """Disks, settings, transactions and what administrators did."""
-        ends = self._clock.monotonic() + self._seconds * _SLOW_SHARE
+        began = self._clock.monotonic()
+        ends = began + self._seconds * _SLOW_SHARE
         slow = SlowSweep(
             self._cluster("slow"), self._clock, ends, self._filters, self._settings.transactions, self._suspects
         )
         answers = await slow.read(self._state)
         self._release = None
         topics = answers.metadata.topics
-        await self._read_configs("slow", slow.any_broker(answers.metadata), list(topics), ends + self._seconds * 0.15)
+        learnt_by = began + self._seconds * _LEARNT_BY
+        await self._read_configs("slow", slow.any_broker(answers.metadata), list(topics), learnt_by)
         known = {key: broker for key, broker in self._state.brokers.items() if key not in answers.brokers}
         disks = Disks(answers.at, answers.brokers | known, {**answers.log_dirs, **answers.silent})
         parts, failed = disk_parts(disks, self._state, self._view)

@@ -8,7 +8,7 @@ from typing import Final
 
 from stackledger.clock import Clock
 from stackledger.errors import AuthError, ProtocolError, TargetError
-from stackledger.integrations.kafka.asking import within
+from stackledger.integrations.kafka.asking import REFUSED, within
 from stackledger.integrations.kafka.probe.config import SEGMENT_BYTES, ProbeSettings
 from stackledger.integrations.kafka.probe.ledger import MISSING_SECONDS
 from stackledger.integrations.kafka.wire.cluster import Cluster
@@ -22,7 +22,6 @@ _AGAIN_SECONDS: Final = 30.0
 _MOST_PARTITIONS_PER_BROKER: Final = 2
 _RACED: Final = frozenset({ErrorCode.TOPIC_ALREADY_EXISTS, ErrorCode.INVALID_PARTITIONS})
 """Another of us was faster."""
-_REFUSED: Final = frozenset({ErrorCode.TOPIC_AUTHORIZATION_FAILED, ErrorCode.CLUSTER_AUTHORIZATION_FAILED})
 CONFIGS: Final = {
     "cleanup.policy": "delete",
     "retention.ms": str(int(MISSING_SECONDS * 1000)),
@@ -151,6 +150,6 @@ def _judged(outcome: Outcome, what: str, right: str, how: str) -> TargetError | 
     if not code or code in _RACED:
         return None
     text = f"{what}: {error_name(code)}"
-    if code in _REFUSED:
+    if code in REFUSED:
         return AuthError(f"{text}; grant {right} on the topic (grants/acls.md), or let an administrator do it: {how}")
     return ProtocolError(f"{text}: {message}" if message else text)
