@@ -32,8 +32,9 @@ class KeptPart:
         before = self.rows
         self.instance, self.read_at = part.instance, part.read_at
         self.rows, cut = _within_budget(part.rows, before)
-        for metric in self.rows:
-            self.missed.pop(metric, None)
+        if self.missed:
+            for metric in self.rows:
+                self.missed.pop(metric, None)
         if partial:
             self._miss({metric: rows for metric, rows in before.items() if metric not in self.rows})
         return cut
@@ -61,8 +62,11 @@ def _within_budget(
     kept, cut = {}, 0
     for metric, family in rows.items():
         known = before.get(metric)
-        kept[metric] = family if known is not None and known.keys == family.keys else _checked(metric, family)
-        cut += len(family.keys) - len(kept[metric].keys)
+        if known is not None and known.keys == family.keys:
+            kept[metric] = family
+        else:
+            kept[metric] = _checked(metric, family)
+            cut += len(family.keys) - len(kept[metric].keys)
     return kept, cut
 
 
@@ -130,6 +134,8 @@ class Kept:
             for metric in part.rows
             if not (one_each and metric.node)
         )
+        if not holders or max(holders.values()) <= 1:  # nobody else can have anybody's series
+            return 0
         for name in sorted(self.parts, key=lambda name: name not in read):
             part = self.parts[name]
             for metric, rows in list(part.rows.items()):

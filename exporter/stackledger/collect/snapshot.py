@@ -64,6 +64,12 @@ class Part:
         rows.keys.append(labels)
         rows.values.append(value)
 
+    def set(self, metric: Metric[Any], value: float) -> None:
+        """The one sample of a family without labels of its own; for many such families."""
+        if metric.labels or metric.kind in _DISTRIBUTIONS:
+            raise DeclarationError(f"{metric.name} has more than one sample: add it with add() or histogram()")
+        self.rows[metric] = Rows([()], [value])
+
     def read(self, metrics: Iterable[Metric[Any]]) -> None:
         """Say that these families were read, whether they turn out to have samples or not.
 

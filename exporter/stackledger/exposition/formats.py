@@ -6,6 +6,7 @@ Sources: Prometheus text format 0.0.4, OpenMetrics 1.0.0, Prometheus content neg
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -95,31 +96,59 @@ def escape(value: str) -> str:
     return value
 
 
-def line_prefixes(metric: Metric[Any], common: str, keys: Sequence[tuple[str, ...]]) -> list[bytes]:
-    """Everything of each line but the value: newline, name, labels, a blank. `common` is spelt 'a="b",c="d"'."""
-    if metric.kind in (Kind.HISTOGRAM, Kind.SUMMARY):
-        return _distribution_prefixes(metric, common, keys)
+_DISTRIBUTIONS = (Kind.HISTOGRAM, Kind.SUMMARY)
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Everything of a block's lines but the values: what all of them begin with, newline included, and each one's rest.
+
+    The name and the common labels are most of a line: kept once, they take half of the memory that whole lines would.
+    """
+
+    start: bytes
+    rests: list[bytes]
+
+
+def lines_of(
+    metric: Metric[Any], common: str, keys: Sequence[tuple[str, ...]], rests: list[bytes] | None = None
+) -> Lines:
+    """The lines of a block, without values: name, labels, a blank. `common` is spelt 'a="b",c="d"'.
+
+    `rests`: those of a family that shares them (`shares_rests`), if they are there.
+    """
+    if metric.kind in _DISTRIBUTIONS:
+        return Lines(f"\n{metric.name}".encode(), _distribution_rests(metric, common, keys))
     if not metric.label_names:
         braces = f"{{{common}}}" if common else ""
         if any(keys):
             raise ValueError("it has no labels of its own")
-        return [f"\n{metric.name}{braces} ".encode()] * len(keys)
-    names = [f'{name}="' for name in metric.label_names]
+        return Lines(f"\n{metric.name}{braces} ".encode(), [b""] * len(keys))
     start = f"\n{metric.name}{{{common}," if common else f"\n{metric.name}{{"
+    return Lines(start.encode(), _rests(metric, keys) if rests is None else rests)
+
+
+def shares_rests(metric: Metric[Any]) -> bool:
+    """Whether the rests of its lines are those of any other family with the same label names and values."""
+    return bool(metric.label_names) and metric.kind not in _DISTRIBUTIONS
+
+
+def _rests(metric: Metric[Any], keys: Sequence[tuple[str, ...]]) -> list[bytes]:
+    names = [f'{name}="' for name in metric.label_names]
     return [
-        (start + ",".join([f'{name}{escape(value)}"' for name, value in zip(names, key, strict=True)]) + "} ").encode()
+        (",".join([f'{name}{escape(value)}"' for name, value in zip(names, key, strict=True)]) + "} ").encode()
         for key in keys
     ]
 
 
-def _distribution_prefixes(metric: Metric[Any], common: str, keys: Sequence[tuple[str, ...]]) -> list[bytes]:
+def _distribution_rests(metric: Metric[Any], common: str, keys: Sequence[tuple[str, ...]]) -> list[bytes]:
     bound_name = "le" if metric.kind is Kind.HISTOGRAM else "quantile"
-    prefixes = []
+    rests = []
     for suffix, bound, *values in keys:
         pairs = [common] if common else []
         pairs += [f'{name}="{escape(value)}"' for name, value in zip(metric.label_names, values, strict=True)]
         if bound:
             pairs.append(f'{bound_name}="{bound}"')
         braces = f"{{{','.join(pairs)}}}" if pairs else ""
-        prefixes.append(f"\n{metric.name}{suffix}{braces} ".encode())
-    return prefixes
+        rests.append(f"{suffix}{braces} ".encode())
+    return rests

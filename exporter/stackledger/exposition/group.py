@@ -14,7 +14,7 @@ import orjson
 
 from stackledger.catalogue import Metric
 from stackledger.errors import DeclarationError
-from stackledger.exposition.formats import Format, header, line_prefixes
+from stackledger.exposition.formats import Format, Lines, header, lines_of, shares_rests
 from stackledger.exposition.gzip_stream import Piece, compress
 
 Key = tuple[str, ...]
@@ -25,14 +25,14 @@ _LINES_AT_ONCE = 4_096
 class Block:
     """One family's samples of one part of one target."""
 
-    __slots__ = ("common", "keys", "prefixes", "start", "values")
+    __slots__ = ("common", "keys", "lines", "start", "values")
 
-    def __init__(self, common: str, keys: Sequence[Key], values: Sequence[float], prefixes: list[bytes]) -> None:
+    def __init__(self, common: str, keys: list[Key], values: list[float], lines: Lines) -> None:
         self.start = 0
         self.common = common
         self.keys = keys
         self.values = values
-        self.prefixes = prefixes
+        self.lines = lines
 
 
 class Group:
@@ -41,32 +41,49 @@ class Group:
     def __init__(self, metrics: Sequence[Metric[Any]]) -> None:
         self.version = 0
         self._families: dict[Metric[Any], dict[Hashable, Block]] = {metric: {} for metric in metrics}
-        self._skeletons: dict[Format, list[bytes]] = {}
+        self._skeletons: dict[Format, tuple[list[bytes], list[bytes]]] = {}
         self._bodies: dict[Format, tuple[int, bytes]] = {}
         self._pieces: dict[Format, tuple[int, Piece]] = {}
         self._flat: list[float] | None = None
         """All values in skeleton order; None once blocks came, went or changed their keys."""
 
     def prepared(
-        self, metric: Metric[Any], owner: Hashable, *, common: str, keys: Sequence[Key], values: Sequence[float]
+        self,
+        metric: Metric[Any],
+        owner: Hashable,
+        *,
+        common: str,
+        keys: Sequence[Key],
+        values: Sequence[float],
+        alike: dict[tuple[str, ...], Block],
     ) -> Block:
-        """A block for `commit`, with lists of its own. Raises DeclarationError for what could not be rendered."""
-        keys, values = list(keys), _numbers(metric, values)
-        if len(keys) != len(values):
-            raise DeclarationError(f"{metric.name}: {len(keys)} label tuples but {len(values)} values")
+        """A block for `commit`, with lists of its own. Raises DeclarationError for what could not be rendered.
+
+        `alike` holds the owner's latest block by label names: families often have the same series, and share them.
+        """
         old = self._families[metric].get(owner)
-        if old is not None and old.common == common and old.keys == keys:
-            return Block(common, old.keys, values, old.prefixes)
-        try:
-            return Block(common, keys, values, line_prefixes(metric, common, keys))
-        except (ValueError, TypeError, AttributeError) as error:
-            raise DeclarationError(f"{metric.name}: a label tuple does not fit its labels: {error}") from error
+        same = old is not None and old.common == common and old.keys == keys
+        if old is not None and same and old.values == values:
+            block = old
+        else:
+            own = _numbers(metric, values)
+            if len(keys) != len(own):
+                raise DeclarationError(f"{metric.name}: {len(keys)} label tuples but {len(own)} values")
+            if old is not None and same:
+                block = Block(common, old.keys, own, old.lines)
+            else:
+                block = _new_block(metric, common, list(keys), own, alike.get(metric.label_names))
+        if shares_rests(metric):
+            alike[metric.label_names] = block
+        return block
 
     def commit(self, metric: Metric[Any], owner: Hashable, block: Block) -> None:
         """Show a block that was prepared since the last commit for its owner."""
         blocks = self._families[metric]
         old = blocks.get(owner)
-        if old is None or old.prefixes is not block.prefixes:
+        if old is block:
+            return
+        if old is None or old.lines is not block.lines:
             blocks[owner] = block
             self._reshaped()
         elif old.values != block.values:
@@ -121,32 +138,36 @@ class Group:
 
     def _stretches(self, fmt: Format) -> Iterator[bytes]:
         """The text in stretches of some thousand lines."""
-        prefixes = self._skeletons.get(fmt)
-        if prefixes is None:
-            prefixes = self._skeletons[fmt] = self._skeleton(fmt)
+        skeleton = self._skeletons.get(fmt)
+        if skeleton is None:
+            skeleton = self._skeletons[fmt] = self._skeleton(fmt)
         if self._flat is None:
             self._flat = self._flattened()
-        for start in range(0, len(prefixes), _LINES_AT_ONCE):
-            lines = prefixes[start : start + _LINES_AT_ONCE]
-            text = [b""] * (2 * len(lines))
-            text[::2] = lines
-            text[1::2] = format_numbers(self._flat[start : start + _LINES_AT_ONCE])
+        starts, rests = skeleton
+        for first in range(0, len(rests), _LINES_AT_ONCE):
+            lines = rests[first : first + _LINES_AT_ONCE]
+            text = [b""] * (3 * len(lines))
+            text[::3] = starts[first : first + _LINES_AT_ONCE]
+            text[1::3] = lines
+            text[2::3] = format_numbers(self._flat[first : first + _LINES_AT_ONCE])
             yield b"".join(text)
-        if prefixes:
+        if rests:
             yield b"\n"
 
-    def _skeleton(self, fmt: Format) -> list[bytes]:
-        """What precedes each number, headers and the newline before it included."""
-        prefixes: list[bytes] = []
+    def _skeleton(self, fmt: Format) -> tuple[list[bytes], list[bytes]]:
+        """What precedes each number in two pieces, headers and the newline before it included."""
+        starts: list[bytes] = []
+        rests: list[bytes] = []
         last: Metric[Any] | None = None
         for metric, block in self._blocks():
-            start = len(prefixes)
-            prefixes += block.prefixes
+            first, lines = len(starts), block.lines
+            starts += [lines.start] * len(lines.rests)
+            rests += lines.rests
             if metric is not last:
-                first = header(metric, fmt) + block.prefixes[0][1:]
-                prefixes[start] = b"\n" + first if start else first
+                text = header(metric, fmt) + lines.start[1:]
+                starts[first] = b"\n" + text if first else text
                 last = metric
-        return prefixes
+        return starts, rests
 
     def _flattened(self) -> list[float]:
         """All values in skeleton order; notes where each block's begin."""
@@ -155,6 +176,16 @@ class Group:
             block.start = len(flat)
             flat += block.values
         return flat
+
+
+def _new_block(metric: Metric[Any], common: str, keys: list[Key], values: list[float], alike: Block | None) -> Block:
+    rests = None
+    if alike is not None and shares_rests(metric) and alike.keys == keys:
+        keys, rests = alike.keys, alike.lines.rests
+    try:
+        return Block(common, keys, values, lines_of(metric, common, keys, rests))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise DeclarationError(f"{metric.name}: a label tuple does not fit its labels: {error}") from error
 
 
 def _numbers(metric: Metric[Any], values: Sequence[float]) -> list[float]:

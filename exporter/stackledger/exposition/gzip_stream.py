@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import struct
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -68,13 +69,13 @@ def _combine(crc: int, piece: Piece) -> int:
 
 
 @functools.cache
-def _shifts(shift: int) -> tuple[list[int], ...]:
+def _shifts(shift: int) -> tuple[array[int], ...]:
     """What a CRC becomes when 2^shift zero bytes follow, by each of its four bytes (it is linear in its bits)."""
     power = 1 << 23  # x^8: one byte
     for _ in range(shift):
         power = _multiply(power, power)
     bits = [_multiply(power, 1 << bit) for bit in range(32)]
-    return tuple([_sum(bits[8 * byte : 8 * byte + 8], value) for value in range(256)] for byte in range(4))
+    return tuple(array("L", [_sum(bits[8 * byte : 8 * byte + 8], value) for value in range(256)]) for byte in range(4))
 
 
 def _sum(bits: Sequence[int], value: int) -> int:

@@ -92,9 +92,10 @@ class Page:
         if unknown is not None:
             raise DeclarationError(f"{unknown.name} is not in the metrics of any registered integration")
         of_node, of_target = labels.spelt(node=True), labels.spelt(node=False)
+        alike: dict[tuple[str, ...], Block] = {}
         blocks = {
             metric: self._group_of[metric].prepared(
-                metric, owner, common=of_node if metric.node else of_target, keys=keys, values=values
+                metric, owner, common=of_node if metric.node else of_target, keys=keys, values=values, alike=alike
             )
             for metric, (keys, values) in rows.items()
         }

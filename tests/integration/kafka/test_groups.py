@@ -36,6 +36,12 @@ def reader(kafka_cluster: KafkaCluster) -> Iterator[Reader]:
         yield reader
 
 
+def begin(reader: Reader, topic: str, partitions: int = 3) -> None:
+    """Watch until every partition has been seen: a broker may not answer for one that was made a moment ago, and
+    records of a partition that is seen for the first time do not count."""
+    reader.until(lambda seen: len(seen.rows(kminion.PARTITION_HIGH_WATER_MARK, topic_name=topic)) == partitions)
+
+
 def verdict(seen: Seen, topic: str) -> tuple[str, str]:
     (row,) = seen.rows(gm.VERDICT_INFO, topic_name=topic)
     return dict(row)["verdict"], dict(row)["reason"]
@@ -48,6 +54,7 @@ def delete_topic(cluster: KafkaCluster, name: str) -> None:
 
 def test_n_records_in_and_the_counter_says_n(kafka_cluster: KafkaCluster, topic: str, reader: Reader) -> None:
     """The topic was made before the first sweep, so what is counted begins there; then every record counts once."""
+    begin(reader, topic)
     start = reader.sweep().one(tm.RECORDS_PRODUCED, topic_name=topic)
     total = start
     for count in (1, 250, 1000):
@@ -77,6 +84,7 @@ def test_partitions_that_are_added_count_from_their_first_record(
 
 
 def test_a_topic_made_again_under_its_name_starts_anew(kafka_cluster: KafkaCluster, topic: str, reader: Reader) -> None:
+    begin(reader, topic)
     kafka_cluster.produce(topic, 500)
     kafka_cluster.commit(f"{topic}-g", {(topic, 0): 10})
     assert reader.sweep().one(tm.RECORDS_PRODUCED, topic_name=topic) == 500
@@ -92,6 +100,7 @@ def test_a_topic_made_again_under_its_name_starts_anew(kafka_cluster: KafkaClust
 
 
 def test_deleted_and_made_again_between_two_sweeps(kafka_cluster: KafkaCluster, topic: str, reader: Reader) -> None:
+    begin(reader, topic)
     kafka_cluster.produce(topic, 500)
     reader.sweep()
     delete_topic(kafka_cluster, topic)

@@ -14,7 +14,13 @@ from stackledger.errors import ProtocolError
 from stackledger.integrations.kafka.wire.codec import Reader, Writer
 from stackledger.integrations.kafka.wire.messages.cluster import MetadataRequest
 from stackledger.integrations.kafka.wire.messages.groups import read_assignment
-from stackledger.integrations.kafka.wire.messages.offsets import ListOffsetsRequest, OffsetFetchRequest, OffsetsMemory
+from stackledger.integrations.kafka.wire.messages.offsets import (
+    GroupOffsets,
+    ListOffsetsRequest,
+    LogOffsets,
+    OffsetFetchRequest,
+    OffsetsMemory,
+)
 from stackledger.integrations.kafka.wire.messages.storage import DescribeLogDirsRequest
 from tests.unit.integrations.kafka.recorded import KINDS, Frame, frames
 
@@ -184,9 +190,11 @@ few = st.dictionaries(st.sampled_from("abc"), st.dictionaries(st.integers(0, 3),
 def test_log_ends_out_of_a_memory_are_those_that_were_sent(
     answers: list[tuple[dict[str, dict[int, int]], set[int]]],
 ) -> None:
-    memory = OffsetsMemory()
+    memory: OffsetsMemory[LogOffsets] = OffsetsMemory()
     for topics, failing in answers:
         frame = log_ends_frame(topics, failing)
+        with pytest.raises(ProtocolError):
+            ListOffsetsRequest({}, memory=memory).answer(frame + b"!", 5)
         remembered = ListOffsetsRequest({}, memory=memory).answer(frame, 5)
         assert remembered == ListOffsetsRequest.decode(frame, 5)
         again = ListOffsetsRequest({}, memory=memory).answer(frame, 5)
@@ -253,10 +261,12 @@ few_groups = st.dictionaries(
 
 @given(st.lists(few_groups, max_size=8))
 def test_commits_out_of_a_memory_are_those_that_were_sent(answers: list[Groups]) -> None:
-    memory = OffsetsMemory()
+    memory: OffsetsMemory[dict[str, GroupOffsets]] = OffsetsMemory()
     for groups in answers:
         frame = commits_frame(groups)
         request = OffsetFetchRequest(tuple(groups), memory=memory)
+        with pytest.raises(ProtocolError):
+            request.answer(frame[:-1], 9)
         assert request.answer(frame, 9) == request.answer(frame, 9) == OffsetFetchRequest.decode(frame, 9)
 
 

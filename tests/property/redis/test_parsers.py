@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stackledger.errors import ProtocolError
 from stackledger.integrations.redis import answers as read
-from stackledger.integrations.redis import samples, topology
+from stackledger.integrations.redis import commands, samples, topology
 from stackledger.integrations.redis.answers import SLOTS, Answers, Member
 
 REPLIES: st.SearchStrategy[Any] = st.recursive(
@@ -81,7 +81,7 @@ def test_uncovered_slots_against_brute_force(owned: list[tuple[tuple[int, int], 
 @given(st.dictionaries(st.integers(1, 2_000_000), st.integers(0, 10**9), max_size=15))
 def test_a_dense_histogram_rises_and_keeps_what_was_said(said: dict[int, int]) -> None:
     rising = dict(zip(sorted(said), sorted(said.values()), strict=True))
-    filled = samples.dense(sorted(rising.items()))
+    filled = commands.dense(sorted(rising.items()))
     counts = [count for _, count in filled]
     assert counts == sorted(counts)
     assert {bound: dict(filled)[float(bound)] for bound in rising} == rising

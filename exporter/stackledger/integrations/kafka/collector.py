@@ -142,7 +142,9 @@ class KafkaSource:
             asked = await self._by(ends, "ApiVersions", self._read_release(broker_id))
             self._release = asked if isinstance(asked, str) else None
         if self._settings.transactions:
-            learning = learn_markers(self._cluster("fast"), self._state, answers.metadata.topics, answers.brokers)
+            learning = learn_markers(
+                self._cluster("fast"), self._state, answers.metadata.topics, answers.brokers, self._view.facts
+            )
             await self._by(ends, "DescribeProducers", learning)
         missing = [name for name in answers.metadata.topics if name not in self._state.configs]
         if missing and not isinstance(self._config_error, AuthError):

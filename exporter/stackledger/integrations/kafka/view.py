@@ -7,6 +7,7 @@ from typing import Final
 
 from stackledger.integrations.kafka.config import KafkaTarget
 from stackledger.integrations.kafka.groups.facts import FactsMemory
+from stackledger.integrations.kafka.groups.past import PastMemory
 from stackledger.integrations.kafka.keys import Keys
 from stackledger.integrations.kafka.peers.kafka_exporter.samples import KafkaExporter
 from stackledger.integrations.kafka.peers.kminion.samples import Kminion
@@ -22,6 +23,7 @@ class View:
     settings: KafkaTarget
     keys: Keys = field(default_factory=Keys)
     facts: FactsMemory = field(default_factory=FactsMemory)
+    past: PastMemory = field(default_factory=PastMemory)
     peer: Peer = field(init=False)
 
     def __post_init__(self) -> None:
@@ -32,3 +34,4 @@ class View:
         """Forget what the sweep that ends did not use."""
         self.keys.end()
         self.facts.end()
+        self.past.end()

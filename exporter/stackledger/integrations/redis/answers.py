@@ -14,6 +14,9 @@ from stackledger.integrations.redis.sentinel.answers import SentinelView
 
 SLOTS = 16_384
 
+Histogram = tuple[int, tuple[tuple[int, int], ...]]
+"""Calls, and rising (upper bound in µs, cumulative count)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -68,7 +71,7 @@ class Answers:
     slow_length: int | None = None
     slow: tuple[Slow, ...] | None = None
     spikes: tuple[tuple[str, int, float], ...] = ()
-    histograms: Mapping[str, tuple[int, tuple[tuple[int, int], ...]]] = field(default_factory=dict)
+    histograms: Mapping[str, Histogram] = field(default_factory=dict)
     config: Mapping[str, str] = field(default_factory=dict)
     sentinel: SentinelView | None = None
     facets: Mapping[str, TargetError | None] = field(default_factory=dict)
@@ -82,7 +85,7 @@ class Answers:
 def parse_info(text: object, address: str) -> dict[str, str]:
     """INFO as field to value. Raises ProtocolError when it is no INFO."""
     if isinstance(text, str):
-        found = dict(_pairs(text))
+        found = _pairs(text)
         if "redis_version" in found or "uptime_in_seconds" in found:
             return found
     raise ProtocolError(f"{address} answers INFO with something else; check that the address is a Redis server's")
@@ -95,26 +98,22 @@ def mode_of(info: Mapping[str, str]) -> str:
 
 def parse_cluster_info(text: object) -> dict[str, str]:
     """CLUSTER INFO as field to value; empty for anything else."""
-    return dict(_pairs(text)) if isinstance(text, str) else {}
+    return _pairs(text) if isinstance(text, str) else {}
 
 
-def _pairs(text: str) -> Iterator[tuple[str, str]]:
-    for line in text.splitlines():
-        name, colon, value = line.partition(":")
-        if colon and not name.startswith("#"):
-            yield name, value
+def _pairs(text: str) -> dict[str, str]:
+    couples = [line.partition(":") for line in text.splitlines()]
+    return {name: value for name, colon, value in couples if colon and name[:1] != "#"}
 
 
 def number(text: str | None) -> float | None:
     """A field's value: numbers as they are, ok and up as 1, err, fail and down as 0; None for anything else."""
     if text is None:
         return None
-    if text in _WORDS:
-        return _WORDS[text]
     try:
         value = float(text)
     except ValueError:
-        return None
+        return _WORDS.get(text)
     return value if value - value == 0 else None  # neither infinite nor NaN
 
 
@@ -204,19 +203,21 @@ def parse_spikes(rows: object) -> tuple[tuple[str, int, float], ...]:
     return tuple(found)
 
 
-def parse_histograms(reply: object) -> dict[str, tuple[int, tuple[tuple[int, int], ...]]]:
+def parse_histograms(reply: object) -> dict[str, Histogram]:
     """LATENCY HISTOGRAM as command to (calls, rising (upper bound in µs, cumulative count))."""
     found = {}
     for command, details in _couples(reply):
         fields = {name: value for name, value in _couples(details) if isinstance(name, str)}
         calls, buckets = fields.get("calls"), fields.get("histogram_usec")
         if isinstance(command, str) and isinstance(calls, int):
-            found[command] = (calls, tuple(couple for couple in _couples(buckets) if _whole(*couple)))
+            found[command] = (calls, _buckets(buckets))
     return found
 
 
-def _whole(*values: object) -> bool:
-    return all(isinstance(value, int) for value in values)
+def _buckets(flat: object) -> tuple[tuple[int, int], ...]:
+    if isinstance(flat, list) and set(map(type, flat)) <= {int}:
+        return tuple(zip(flat[::2], flat[1::2], strict=False))
+    return tuple(couple for couple in _couples(flat) if all(isinstance(value, int) for value in couple))
 
 
 def parse_config(*replies: object) -> dict[str, str]:

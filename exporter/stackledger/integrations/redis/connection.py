@@ -54,6 +54,7 @@ class NodeConnection:
         self._access = access
         self._clock = clock
         self._link: _Link | None = None
+        self._packed: tuple[Sequence[Command], bytes] | None = None
 
     async def ask(self, commands: Sequence[Command], timeout_seconds: float) -> list[Any]:
         """The answers in order, an error reply as a value. Raises TargetError; then the connection is gone."""
@@ -88,11 +89,17 @@ class NodeConnection:
             if link is None:
                 link = self._link = self._new_link()
                 await link.connect()  # type: ignore[no-untyped-call]
-            await link.send_packed_command(link.pack_commands(commands), check_health=False)
+            await link.send_packed_command(self._pack(link, commands), check_health=False)
             return [await self._read(link) for _ in commands]
         except BaseException:  # a cancelled read leaves answers behind that would be taken for the next ones
             await self.close()
             raise
+
+    def _pack(self, link: _Link, commands: Sequence[Command]) -> bytes:
+        """The commands as they are sent; those of the sweep before are packed."""
+        if self._packed is None or self._packed[0] != commands:
+            self._packed = (list(commands), b"".join(link.pack_commands(commands)))
+        return self._packed[1]
 
     @staticmethod
     async def _read(link: _Link) -> Any:

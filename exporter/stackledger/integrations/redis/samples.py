@@ -5,8 +5,10 @@ Owns which value goes to which family. Absent stays absent, except zeros that re
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from stackledger.catalogue import Metric
@@ -14,6 +16,7 @@ from stackledger.collect.snapshot import Part
 from stackledger.integrations.redis import info_metrics, labels, topology
 from stackledger.integrations.redis import metrics as m
 from stackledger.integrations.redis.answers import Answers, mode_of, number, pairs_of, words_of
+from stackledger.integrations.redis.commands import Cap, Commands, add_capped
 from stackledger.integrations.redis.sentinel.samples import add_sentinel
 from stackledger.integrations.redis.state import RedisState, SlowLog
 from stackledger.integrations.redis.topology import Topology
@@ -27,60 +30,72 @@ _REPLICA = re.compile(r"slave\d+\Z")
 _DATABASES = 64
 _ERRORS = 128
 
-BOUNDS = (1, 2, 4, 8, 16, 33, 66, 132, 264, 528, 1056, 2113, 4227, 8454, 16908, 33816, 67633, 135266, 270532, 541065)
-"""Upper bounds that Redis 7 gives in µs: the highest value that its histogram cannot tell from 1024 ns times 2^k."""
-
-
-class Cap:
-    """Which of many names get series of their own: the first `limit` ever seen, so that none comes and goes."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._seen: set[str] = set()
-
-    def take(self, names: Iterable[str]) -> set[str]:
-        """The names that may be shown."""
-        for name in names:
-            if len(self._seen) >= self._limit:
-                break
-            self._seen.add(name)
-        return self._seen
-
 
 class Caps:
-    """The caps of one node."""
+    """The caps of one node, and what it last said of what they are for."""
 
     def __init__(self, commands: int) -> None:
-        self.commands = Cap(commands)
+        self.commands = Commands(commands)
         self.errors = Cap(_ERRORS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fields:
+    """The fields of INFO that are one of many, by what comes behind their prefix."""
+
+    commands: Mapping[str, str]
+    percentiles: Mapping[str, str]
+    errors: Mapping[str, str]
+    databases: tuple[str, ...]
+    replicas: tuple[str, ...]
+
+
+@functools.lru_cache(128)  # the nodes of a target have the same ones, in nearly every sweep
+def _fields_of(names: tuple[str, ...]) -> _Fields:
+    def prefixed(prefix: str) -> dict[str, str]:
+        return {name.removeprefix(prefix): name for name in names if name.startswith(prefix)}
+
+    return _Fields(
+        prefixed("cmdstat_"),
+        prefixed("latency_percentiles_usec_"),
+        prefixed("errorstat_"),
+        tuple([name for name in names if name.startswith("db") and name[2:].isdigit()]),
+        tuple(filter(_REPLICA.match, names)),
+    )
 
 
 def node_part(answers: Answers, instance: str, caps: Caps, slow_log: SlowLog | None) -> Part:
     """All samples of one node."""
     part = Part(answers.read_at, instance=instance)
+    fields = _fields_of(tuple(answers.info))
     _add_fields(part, _INFO, answers.info)
     _add_fields(part, _CLUSTER_INFO, answers.cluster_info)
     _add_fields(part, _CONFIG, answers.config)
     _add_server(part, answers)
-    _add_commands(part, answers, caps)
+    caps.commands.add_to(
+        part, _picked(answers.info, fields.commands), _picked(answers.info, fields.percentiles), answers.histograms
+    )
     _add_refusals(part, answers.info)
-    _add_errors(part, answers.info, caps)
+    _add_errors(part, _picked(answers.info, fields.errors), caps)
     if mode_of(answers.info) == "sentinel":
         add_sentinel(part, answers)
     else:
         _add_databases(part, answers)
-    _add_replication(part, answers.info)
+    _add_replication(part, answers.info, fields.replicas)
     _add_slow_log(part, answers, slow_log)
     _add_config(part, answers.config)
     _add_view(part, answers)
     return part
 
 
+def _picked(info: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
+    return {short: info[name] for short, name in names.items()}
+
+
 def _add_fields(part: Part, table: Mapping[str, Metric[Any]], values: Mapping[str, str]) -> None:
     for name, metric in table.items():
-        value = number(values.get(name))
-        if value is not None:
-            part.add(metric, value * _SCALE.get(name, 1))
+        if name in values and (value := number(values[name])) is not None:
+            part.set(metric, value * _SCALE.get(name, 1))
 
 
 def _add_server(part: Part, answers: Answers) -> None:
@@ -95,56 +110,9 @@ def _add_server(part: Part, answers: Answers) -> None:
         part.add(m.START_TIME, (answers.read_at if server_time is None else server_time / 1e6) // 1 - uptime)
 
 
-def _prefixed(info: Mapping[str, str], prefix: str) -> dict[str, dict[str, float]]:
-    return {name.removeprefix(prefix): pairs_of(value) for name, value in info.items() if name.startswith(prefix)}
-
-
-_COMMAND_FIELDS = (
-    ("calls", m.COMMANDS, 1.0),
-    ("usec", m.COMMANDS_DURATION, 1e-6),
-    ("rejected_calls", m.COMMANDS_REJECTED, 1.0),
-    ("failed_calls", m.COMMANDS_FAILED, 1.0),
-)
-
-
-def _add_commands(part: Part, answers: Answers, caps: Caps) -> None:
-    stats = _prefixed(answers.info, "cmdstat_")
-    shown = caps.commands.take(sorted(stats, key=lambda command: -stats[command].get("calls", 0)))
-    for name, metric, scale in _COMMAND_FIELDS:
-        _add_capped(part, metric, {cmd: found[name] * scale for cmd, found in stats.items() if name in found}, shown)
-    for cmd, percentiles in _prefixed(answers.info, "latency_percentiles_usec_").items():
-        if cmd in shown and cmd in stats:
-            quantiles = {round(q / 100, 6): value for name, value in percentiles.items() if (q := number(name[1:]))}
-            count, total = stats[cmd].get("calls"), stats[cmd].get("usec")
-            part.summary(m.PERCENTILES, cmd, quantiles=quantiles, count=count, total=total)
-    for cmd, (calls, buckets) in answers.histograms.items():
-        if cmd in shown:
-            total = stats.get(cmd, {}).get("usec")
-            part.histogram(m.LATENCIES, cmd, buckets=dense(buckets), count=calls, total=total)
-
-
-def dense(buckets: Iterable[tuple[int, int]]) -> list[tuple[float, float]]:
-    """Redis leaves out bounds at which its count stays the same; put them back, so that all nodes have the same."""
-    known = dict(buckets)
-    filled, count = [], 0
-    for bound in sorted({*BOUNDS, *known}):
-        count = known.get(bound, count)
-        filled.append((float(bound), float(count)))
-    return filled
-
-
-def _add_capped(part: Part, metric: Metric[Any], values: Mapping[str, float], shown: set[str]) -> None:
-    rest = [value for name, value in values.items() if name not in shown]
-    for name, value in values.items():
-        if name in shown:
-            part.add(metric, value, name)
-    if rest:
-        part.add(metric, sum(rest), labels.OTHER)
-
-
-def _add_errors(part: Part, info: Mapping[str, str], caps: Caps) -> None:
-    counts = {code: found.get("count", 0.0) for code, found in _prefixed(info, "errorstat_").items()}
-    _add_capped(part, m.ERRORS, counts, caps.errors.take(counts))
+def _add_errors(part: Part, errors: Mapping[str, str], caps: Caps) -> None:
+    counts = {code: pairs_of(text).get("count", 0.0) for code, text in errors.items()}
+    add_capped(part, m.ERRORS, counts, caps.errors.take(counts))
 
 
 def _add_refusals(part: Part, info: Mapping[str, str]) -> None:
@@ -171,11 +139,11 @@ def _add_databases(part: Part, answers: Answers) -> None:
 
 
 def _databases(info: Mapping[str, str]) -> dict[str, dict[str, float]]:
-    return {name: pairs_of(value) for name, value in info.items() if name.startswith("db") and name[2:].isdigit()}
+    return {name: pairs_of(info[name]) for name in _fields_of(tuple(info)).databases}
 
 
-def _add_replication(part: Part, info: Mapping[str, str]) -> None:
-    for replica in (words_of(value) for name, value in info.items() if _REPLICA.match(name)):
+def _add_replication(part: Part, info: Mapping[str, str], replicas: Iterable[str]) -> None:
+    for replica in (words_of(info[name]) for name in replicas):
         place = tuple(replica.get(name, "") for name in ("ip", "port", "state"))
         part.add(m.REPLICA_OFFSET, number(replica.get("offset")), *place)
         part.add(m.REPLICA_LAG, number(replica.get("lag")), *place)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stackledger.catalogue import Metric
+from stackledger.integrations.redis import commands as by_command
 from stackledger.integrations.redis import info_metrics, labels, samples, slow_log
 from stackledger.integrations.redis import metrics as m
 from stackledger.integrations.redis.answers import Answers, Slow
@@ -91,11 +92,34 @@ def test_refusals_begin_at_zero_and_count_only_what_is_the_servers_fault() -> No
 
 
 def test_a_histogram_has_every_bound_and_only_rises() -> None:
-    filled = samples.dense([(2, 3), (33, 7), (1_082_130, 8)])
-    assert [bound for bound, _ in filled] == sorted({*map(float, samples.BOUNDS), 1_082_130.0})
+    filled = by_command.dense([(2, 3), (33, 7), (1_082_130, 8)])
+    assert [bound for bound, _ in filled] == sorted({*map(float, by_command.BOUNDS), 1_082_130.0})
     assert dict(filled)[1.0] == 0
     assert dict(filled)[16.0] == 3
     assert dict(filled)[541_065.0] == 7
+
+
+def test_a_command_that_stands_still_is_not_parsed_again_and_one_that_moves_is() -> None:
+    caps = samples.Caps(10)
+
+    def read(**calls: int) -> tuple[samples.Part, dict[str, Any]]:
+        info = {f"cmdstat_{name}": f"calls={n},usec={n}" for name, n in calls.items()}
+        info |= {f"latency_percentiles_usec_{name}": "p50=1" for name in calls}
+        histograms = {name: (n, ((1, n),)) for name, n in calls.items()}
+        part = samples.node_part(Answers("a:1", 0.0, MASTER | info, histograms=histograms), "a:1", caps, None)
+        return part, dict(caps.commands._known)
+
+    before, known = read(get=1, set=1, hget=1)
+    after, known_then = read(get=1, set=2)
+    assert known_then["get"] is known["get"]
+    assert known_then.keys() == {"get", "set"}
+    assert rows(before, m.COMMANDS) == {("get",): 1, ("set",): 1, ("hget",): 1}
+    assert rows(after, m.COMMANDS) == {("get",): 1, ("set",): 2}
+    for name, calls in (("get", 1), ("set", 2)):
+        assert rows(after, m.LATENCIES)["_count", "", name] == calls
+        assert rows(after, m.LATENCIES)["_bucket", "1.0", name] == calls
+        assert rows(after, m.PERCENTILES)["_count", "", name] == calls
+    assert len(rows(after, m.LATENCIES)) == 2 * (len(by_command.BOUNDS) + 3)
 
 
 def test_quantiles_are_ratios() -> None:

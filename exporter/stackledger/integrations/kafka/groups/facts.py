@@ -8,17 +8,17 @@ themselves.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from operator import sub
+from typing import NamedTuple
 
 from stackledger.collect.snapshot import Key
+from stackledger.integrations.kafka.groups.lag import Pick, picker
 from stackledger.integrations.kafka.state import TopicMemory
 
 Offsets = Mapping[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """Facts of one group in one topic."""
 
     known: Offsets
@@ -61,26 +61,44 @@ class FactsMemory:
 
 def facts_of(committed: Offsets, high: Offsets, low: Offsets) -> Facts:
     """The facts of these commits."""
-    known = known_of(committed, high)
-    commits = known.values()
-    lags = list(map(sub, map(high.__getitem__, known), commits))
+    known, pick = committed, picker(committed)
+    try:
+        lags = list(map(sub, pick(high), known.values()))
+    except KeyError:
+        known = known_of(committed, high)
+        pick = picker(known)
+        lags = list(map(sub, pick(high), known.values()))
     behind = known
     if min(lags, default=1) <= 0:
         behind = {index: offset for (index, offset), lag in zip(known.items(), lags, strict=True) if lag > 0}
         lags = [max(lag, 0) for lag in lags]
-    rooms = [offset - low[index] for index, offset in behind.items() if index in low]
     worst = max(lags, default=0)
+    lost, room = _above(low, known, behind, pick)
     return Facts(
         known,
         lags,
         behind,
-        offsets=sum(commits),
-        lag=sum(lags),
-        lost=between(known, low) if any(low.values()) else 0,
-        worst=worst,
-        worst_partition=[*known][lags.index(worst)] if worst else -1,
-        room=min(rooms, default=None),
+        sum(known.values()),
+        sum(lags),
+        lost,
+        worst,
+        [*known][lags.index(worst)] if worst else -1,
+        room,
     )
+
+
+def _above(low: Offsets, known: Offsets, behind: Offsets, pick: Pick) -> tuple[int, int | None]:
+    """What was lost, and the least room of those that lag. Starts of logs that are not known tell nothing."""
+    try:
+        rooms = list(map(sub, known.values(), pick(low)))
+    except KeyError:
+        known, behind = known_of(known, low), known_of(behind, low)
+        return _above(low, known, behind, picker(known))
+    least = min(rooms, default=0)
+    lost = -sum([room for room in rooms if room < 0]) if least < 0 else 0
+    if len(behind) != len(known):
+        least = min([offset - low[index] for index, offset in behind.items()], default=0)
+    return lost, least if behind else None
 
 
 def known_of(committed: Offsets, high: Offsets) -> Offsets:

@@ -7,10 +7,9 @@ high watermark went past a commit bracket the time when the next record was writ
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Mapping, MutableSequence, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, MutableSequence, Sequence
 from operator import itemgetter, lt, mul, sub, truediv
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from stackledger.integrations.kafka.state import HistoryPoint
 
@@ -18,12 +17,12 @@ MAX_POINTS: Final = 48
 """Two dozen recent sweeps and as many older, ever sparser ones: at 15 s some hours, the doubt growing with age."""
 _RECENT: Final = 24
 
+Pick = Callable[[Any], Sequence[Any]]
 Points = Sequence[tuple[float, Sequence[int]]]
 """(time, high watermark by partition, -1 where it was not read) of one topic, oldest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lag:
+class Lag(NamedTuple):
     """Age of the oldest uncommitted record; the truth is within `doubt` of `seconds`, None where that is not known."""
 
     seconds: float
@@ -36,7 +35,10 @@ CAUGHT_UP: Final = Lag(0.0, 0.0, "caught_up")
 
 def pack(high: Mapping[int, int], size: int, *, unknown: Collection[int] = ()) -> bytes:
     """High watermarks of `size` partitions as 64-bit integers; -1 for gaps and for those that are `unknown`."""
-    row = array("q", [high.get(index, -1) for index in range(size)])
+    try:
+        row = array("q", map(high.__getitem__, range(size)))
+    except KeyError:
+        row = array("q", [high.get(index, -1) for index in range(size)])
     for index in unknown:
         if index < size:
             row[index] = -1
@@ -97,8 +99,13 @@ def lag_of(
 
     `ceiling` is the most that an extrapolated age can be, usually the retention.
     """
-    waiting = {p: c for p, c in committed.items() if p in high and high[p] > c}
+    waiting = below(committed, high)
     return age_of(waiting, high, points, ceiling=ceiling) if waiting else CAUGHT_UP
+
+
+def below(committed: Mapping[int, int], ends: Mapping[int, int]) -> Mapping[int, int]:
+    """The commits that lie below these ends."""
+    return {p: c for p, c in committed.items() if p in ends and ends[p] > c}
 
 
 def age_of(
@@ -118,17 +125,24 @@ def age_of(
     return _guessed(waiting, high, points, ceiling)
 
 
-def _picked(row: Sequence[int], partitions: Collection[int]) -> Sequence[int]:
-    """The row's values of these partitions, without a loop in Python; empty where it does not know all of them."""
+def picker(indexes: Collection[int]) -> Pick:
+    """What picks these out of a sequence or mapping, in one call where there are several."""
+    if len(indexes) > 1:
+        return itemgetter(*indexes)
+    return lambda values: [values[index] for index in indexes]
+
+
+def _picked(row: Sequence[int], pick: Pick) -> Sequence[int]:
+    """The row's values; none where it does not know all of them."""
     try:
-        return itemgetter(*partitions)(row) if len(partitions) > 1 else [row[index] for index in partitions]
+        return pick(row)
     except IndexError:
         return ()
 
 
 def _all_below(waiting: Mapping[int, int], row: Sequence[int]) -> bool:
     """Whether every commit is surely below the row, -1 for a gap included: the common case."""
-    values = _picked(row, waiting)
+    values = _picked(row, picker(waiting))
     return bool(values) and all(map(lt, waiting.values(), values))
 
 
@@ -176,16 +190,26 @@ def _first_above(points: Points, start: int, partition: int, offset: int) -> tup
 
 def _guessed(waiting: Mapping[int, int], high: Mapping[int, int], points: Points, ceiling: float | None) -> Lag | None:
     """The records are older than the history: go on at the rate that the history shows, else give a lower bound."""
-    now, oldest, known = points[-1][0], points[0][0], _picked(points[0][1], waiting)
+    now, oldest, pick = points[-1][0], points[0][0], picker(waiting)
+    known = _picked(points[0][1], pick)
     spans: Sequence[float] = [now - oldest] * len(known)
     if min(known, default=-1) < 0:
         readings = [_first_known(points, partition) for partition in waiting]
         spans, known = [now - at for at, _ in readings], [end for _, end in readings]
+    ends = pick(high)
+    return extrapolated(map(sub, ends, waiting.values()), spans, list(map(sub, ends, known)), ceiling)
+
+
+def extrapolated(
+    left: Iterable[int], spans: Sequence[float], written: Sequence[int], ceiling: float | None
+) -> Lag | None:
+    """The age of the oldest of records that are older than the history.
+
+    By partition: records from the commit to the end, seconds of the history, and records that were written in them.
+    """
     least = max(spans)  # the record was there at the oldest reading
     if least <= 0:
         return None
-    ends = list(map(high.__getitem__, waiting))
-    written, left = list(map(sub, ends, known)), map(sub, ends, waiting.values())
     all_known = min(written) > 0 and min(spans) > 0
     if all_known:
         age = max(map(truediv, map(mul, left, spans), written))

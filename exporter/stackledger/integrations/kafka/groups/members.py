@@ -13,7 +13,6 @@ from stackledger.integrations.kafka.wire.cluster import Cluster
 from stackledger.integrations.kafka.wire.messages.groups import (
     ClassicGroup,
     ConsumerGroupDescribeRequest,
-    DescribeGroupsRequest,
     Group,
     ListedGroup,
     ShareGroupDescribeRequest,
@@ -40,7 +39,7 @@ async def described(cluster: Cluster, broker_id: int, listed: Iterable[ListedGro
 async def _classic(cluster: Cluster, broker_id: int, groups: tuple[str, ...]) -> dict[str, Members]:
     if not groups:
         return {}
-    answer = await cluster.request(broker_id, DescribeGroupsRequest(groups))
+    answer = await cluster.describe_groups(broker_id, groups)
     return {key: classic_members(group) for key, group in answer.items() if not group.error_code}
 
 

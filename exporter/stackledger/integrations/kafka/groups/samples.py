@@ -10,7 +10,8 @@ from stackledger.catalogue import metrics_of
 from stackledger.collect.snapshot import Key, Part
 from stackledger.integrations.kafka.groups import metrics as m
 from stackledger.integrations.kafka.groups.facts import Facts, between, known_of
-from stackledger.integrations.kafka.groups.lag import CAUGHT_UP, Lag, Points, age_of, lag_of, points_of, still
+from stackledger.integrations.kafka.groups.lag import CAUGHT_UP, Lag, below, lag_of
+from stackledger.integrations.kafka.groups.past import Past
 from stackledger.integrations.kafka.groups.verdict import LEVELS
 from stackledger.integrations.kafka.selection import OTHER, shown, whole_within
 from stackledger.integrations.kafka.state import GroupMemory, GroupTopic, KafkaState, TopicConfig, TopicMemory
@@ -62,14 +63,14 @@ class _Topic:
     """Seconds after which the topic's records are deleted, None where time alone deletes nothing."""
     ends: Mapping[int, int]
     """Where a consumer has nothing left to read."""
-    points: Points | None = None
+    past: Past | None = None
     still: Lag | None = None
     """The lag of all who wait, where the topic stands."""
 
 
 @dataclass(slots=True)
 class _Columns:
-    """Values of several families, side by side with the (group, topic) that they all belong to."""
+    """Values of several families, side by side with the (group, topic) or the partition that they all belong to."""
 
     keys: list[Key] = field(default_factory=list)
     offsets: list[float] = field(default_factory=list)
@@ -93,6 +94,9 @@ class _Columns:
     judged: list[Key] = field(default_factory=list)
     levels: list[float] = field(default_factory=list)
     reasons: list[Key] = field(default_factory=list)
+    partitions: list[Key] = field(default_factory=list)
+    commits: list[float] = field(default_factory=list)
+    partition_lags: list[float] = field(default_factory=list)
 
     def add_to(self, part: Part) -> None:
         part.extend(m.LAG, self.keys, self.lags)
@@ -123,7 +127,9 @@ class _Lags:
     def add_columns(self) -> None:
         """Add what was collected."""
         self.columns.add_to(self.part)
-        self.view.peer.group_topics(self.part, self.columns.keys, self.columns.offsets, self.columns.lags)
+        peer, columns = self.view.peer, self.columns
+        peer.group_topics(self.part, columns.keys, columns.offsets, columns.lags)
+        peer.group_partitions(self.part, columns.partitions, columns.commits, columns.partition_lags)
 
     def add_commits(self, name: str, group: GroupMemory, *, detailed: bool) -> None:
         columns = self.columns
@@ -171,7 +177,9 @@ class _Lags:
             columns.behind.append(key)
             columns.room.append(facts.room)
         if detailed:
-            self.view.peer.group_partitions(self.part, key, known, facts.lags, self.view.keys)
+            columns.partitions += self.view.keys.rows("lag", key, known)
+            columns.commits += known.values()
+            columns.partition_lags += facts.lags
         if read.memory.stable:
             self.part.add(m.STABLE_LAG, between(known, read.memory.stable), *key)
         self._add_seconds(key, self._seconds(facts, read) if facts.lag else CAUGHT_UP, read.retention)
@@ -179,21 +187,20 @@ class _Lags:
             self._add_partition_seconds(key, known, read)
 
     def _seconds(self, facts: Facts, read: _Topic) -> Lag | None:
-        points, plain = self._points(read), read.ends is read.memory.high
+        past, plain = self._past(read), read.ends is read.memory.high
         if read.still is not None and plain:
             return read.still
-        if plain:
-            return age_of(facts.behind, read.ends, points, ceiling=read.retention)
-        return lag_of(facts.known, read.ends, points, ceiling=read.retention)
+        waiting = facts.behind if plain else below(facts.known, read.ends)
+        return past.age_of(waiting, read.ends, ceiling=read.retention) if waiting else CAUGHT_UP
 
-    def _points(self, read: _Topic) -> Points:
-        if read.points is None:
-            read.points = points_of(self.state.history, read.memory.id)
-            read.still = still(read.points, read.memory.high)
-        return read.points
+    def _past(self, read: _Topic) -> Past:
+        if read.past is None:
+            read.past = self.view.past.of(self.state.history, read.memory.id, read.memory.high)
+            read.still = read.past.still()
+        return read.past
 
     def _add_partition_seconds(self, key: Key, known: Mapping[int, int], read: _Topic) -> None:
-        points, ends, ceiling = self._points(read), read.ends, read.retention
+        points, ends, ceiling = self._past(read).points, read.ends, read.retention
         lags = {p: lag_of({p: c}, ends, points, ceiling=ceiling) for p, c in known.items()}
         timed = {p: lag.seconds for p, lag in lags.items() if lag is not None}
         self.part.extend(m.PARTITION_LAG_SECONDS, self.view.keys.rows("age", key, timed), timed.values())

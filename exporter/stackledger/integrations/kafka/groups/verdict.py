@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from operator import sub
 from typing import Final, NamedTuple
+
+from stackledger.integrations.kafka.groups.lag import picker
 
 REWIND_SHOWN_SECONDS: Final = 300.0
 """How long a rewind stays visible: an evaluation every minute must see it, and a person who looks a little later."""
@@ -20,6 +23,8 @@ class Judgement(NamedTuple):
 
 
 CAUGHT_UP: Final = Judgement("ok", "caught_up")
+_WAITING: Final = Judgement("ok", "waiting")
+_PROGRESSING: Final = Judgement("ok", "progressing")
 
 
 class Progress(NamedTuple):
@@ -42,13 +47,17 @@ def progress(
     """
     if old == new:
         return Progress({partition: waiting.get(partition, now) for partition in behind}, 0, rewound=False)
-    moves = {partition: offset - old[partition] for partition, offset in new.items() if partition in old}
-    steps = moves.values()
+    try:
+        steps = list(map(sub, new.values(), picker(new)(old)))
+    except KeyError:  # what has no commit to be compared with has not moved
+        new = {partition: offset for partition, offset in new.items() if partition in old}
+        steps = list(map(sub, new.values(), picker(new)(old)))
     since = dict.fromkeys(behind, now)
     if 0 in steps:
-        since |= {partition: waiting.get(partition, now) for partition in behind if moves.get(partition) == 0}
+        stood = {partition for partition, step in zip(new, steps, strict=True) if step == 0}
+        since |= {partition: waiting.get(partition, now) for partition in behind if partition in stood}
     rewound = min(steps, default=0) < 0
-    return Progress(since, sum(step for step in steps if step > 0) if rewound else sum(steps), rewound=rewound)
+    return Progress(since, sum([step for step in steps if step > 0]) if rewound else sum(steps), rewound=rewound)
 
 
 class Situation(NamedTuple):
@@ -72,4 +81,4 @@ def judge(situation: Situation, *, now: float, stuck_after: float) -> Judgement:
         return Judgement("rewound", "went_back")
     if not situation.waiting:
         return CAUGHT_UP
-    return Judgement("ok", "waiting" if longest > 0 else "progressing")
+    return _WAITING if longest > 0 else _PROGRESSING

@@ -46,9 +46,9 @@ class Peer:
         """(group, topic) with the sums of its commits and of its lag."""
 
     def group_partitions(
-        self, part: Part, pair: Key, committed: Mapping[int, int], lags: Sequence[float], keys: Keys
+        self, part: Part, rows: Sequence[Key], commits: Sequence[float], lags: Sequence[float]
     ) -> None:
-        """The commits of one (group, topic), by partition, and the lag of each."""
+        """(group, topic, partition) with its commit and its lag."""
 
     def other_groups(self, part: Part, *, offsets: float, lags: float, members: float) -> None:
         """The groups beyond the cap, in one sum; there is at least one."""

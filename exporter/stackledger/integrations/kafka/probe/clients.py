@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final
 
+from stackledger.clients.settings import Tls
 from stackledger.clock import Clock
 from stackledger.errors import AuthError
 from stackledger.integrations.kafka.config import KafkaTarget, Sasl
@@ -54,7 +55,7 @@ def _shared(settings: KafkaTarget, clock: Clock) -> Conf:
         "socket.timeout.ms": timeout_ms,
         "socket.keepalive.enable": True,
     }
-    return conf | _security(settings, clock)
+    return conf | security_conf(settings.tls, settings.sasl, clock)
 
 
 def producer_conf(settings: KafkaTarget, clock: Clock) -> Conf:
@@ -75,8 +76,8 @@ def consumer_conf(settings: KafkaTarget, clock: Clock) -> Conf:
     }
 
 
-def _security(settings: KafkaTarget, clock: Clock) -> Conf:
-    tls, sasl = settings.tls, settings.sasl
+def security_conf(tls: Tls | None, sasl: Sasl | None, clock: Clock) -> Conf:
+    """Settings of librdkafka for TLS and login. Raises AuthError for a secret that cannot be read."""
     conf: Conf = {
         "security.protocol": f"SASL_{'SSL' if tls else 'PLAINTEXT'}" if sasl else "SSL" if tls else "PLAINTEXT"
     }

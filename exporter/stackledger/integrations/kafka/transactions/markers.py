@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from stackledger.errors import TargetError
+from stackledger.integrations.kafka.groups.facts import FactsMemory
 from stackledger.integrations.kafka.state import KafkaState, TopicMemory
 from stackledger.integrations.kafka.wire.cluster import Cluster
 from stackledger.integrations.kafka.wire.messages.cluster import Topic
@@ -22,17 +23,19 @@ MAX_PARTITIONS: Final = 500
 """Partitions that are asked about in one sweep."""
 
 
-def suspects(state: KafkaState) -> dict[str, list[int]]:
+def suspects(state: KafkaState, facts: FactsMemory) -> dict[str, list[int]]:
     """Partitions in which a group waits exactly one offset before the end, and about which was not asked yet."""
     found: dict[str, set[int]] = {}
-    for group in state.groups.values():
+    for group_id, group in state.groups.items():
         for name, commits in group.topics.items():
             topic = state.topics.get(name)
             if not commits.waiting or topic is None:
                 continue
-            for index in commits.waiting:
-                high = topic.high.get(index, -1)
-                if commits.committed.get(index, -1) == high - 1 and topic.markers_asked.get(index) != high:
+            told = facts.of((group_id, name), commits.committed, topic)
+            if 1 not in told.lags:
+                continue
+            for index, lag in zip(told.known, told.lags, strict=True):
+                if lag == 1 and index in commits.waiting and topic.markers_asked.get(index) != topic.high[index]:
                     found.setdefault(name, set()).add(index)
     left, limited = MAX_PARTITIONS, {}
     for name, indexes in found.items():
@@ -44,14 +47,14 @@ def suspects(state: KafkaState) -> dict[str, list[int]]:
 
 
 async def learn_markers(
-    cluster: Cluster, state: KafkaState, topics: Mapping[str, Topic], brokers: Collection[int]
+    cluster: Cluster, state: KafkaState, topics: Mapping[str, Topic], brokers: Collection[int], facts: FactsMemory
 ) -> None:
     """Ask the leaders among `brokers` about the suspects.
 
     What cannot be told counts as a record, for lag is never understated, and is asked again in the next sweep.
     """
     by_leader: dict[int, dict[str, list[int]]] = {}
-    for name, indexes in suspects(state).items():
+    for name, indexes in suspects(state, facts).items():
         leaders = {partition.id: partition.leader for partition in topics[name].partitions} if name in topics else {}
         for index in indexes:
             if (leader := leaders.get(index, -1)) in brokers:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from stackledger.errors import ConnectError, ReadTimeoutError, TargetError
 from stackledger.integrations.kafka.wire.connection import Address, Connection, Options, Traffic
 from stackledger.integrations.kafka.wire.messages.cluster import Metadata, MetadataRequest, TopicsMemory
+from stackledger.integrations.kafka.wire.messages.groups import ClassicGroup, DescribeGroupsRequest
 from stackledger.integrations.kafka.wire.messages.offsets import (
     GroupOffsets,
     Isolation,
@@ -22,7 +23,7 @@ from stackledger.integrations.kafka.wire.messages.offsets import (
     OffsetFetchRequest,
     OffsetsMemory,
 )
-from stackledger.integrations.kafka.wire.request import Request
+from stackledger.integrations.kafka.wire.request import LastAnswer, Request
 
 A = TypeVar("A")
 
@@ -66,8 +67,10 @@ class Cluster:
         self._retired: list[Connection] = []
         self._failed: dict[Address, float] = {}
         self._topics = TopicsMemory()
-        self._offsets: dict[tuple[int, object], OffsetsMemory] = {}
+        self._ends: dict[tuple[int, object], OffsetsMemory[LogOffsets]] = {}
         """By broker and what it is asked."""
+        self._commits: dict[tuple[int, object], OffsetsMemory[dict[str, GroupOffsets]]] = {}
+        self._described: dict[tuple[int, object], LastAnswer[dict[str, ClassicGroup]]] = {}
         self._freed = asyncio.Event()
         self._uses = 0
         self._opening = 0
@@ -134,7 +137,7 @@ class Cluster:
         isolation: Isolation = Isolation.READ_UNCOMMITTED,
     ) -> LogOffsets:
         """Offsets of partitions that this broker leads; what has not changed is the same object as last time."""
-        memory = self._memory(broker_id, (timestamp, isolation))
+        memory = self._ends.setdefault((broker_id, (timestamp, isolation)), OffsetsMemory())
         return await self.request(broker_id, ListOffsetsRequest(partitions, timestamp, isolation, memory))
 
     async def fetch_offsets(
@@ -146,7 +149,8 @@ class Cluster:
         """
         if not groups:
             return {}
-        whole = OffsetFetchRequest(groups, require_stable, self._memory(broker_id, require_stable))
+        memory = self._commits.setdefault((broker_id, require_stable), OffsetsMemory())
+        whole = OffsetFetchRequest(groups, require_stable, memory)
         version = await self.version_of(broker_id, OffsetFetchRequest)
         parts = whole.split(version) if version is not None else (whole,)
         answers = await asyncio.gather(*(self.request(broker_id, part) for part in parts))
@@ -154,8 +158,10 @@ class Cluster:
             return answers[0]
         return {part.groups[0]: answer[""] for part, answer in zip(parts, answers, strict=True)}
 
-    def _memory(self, broker_id: int, asked: object) -> OffsetsMemory:
-        return self._offsets.setdefault((broker_id, asked), OffsetsMemory())
+    async def describe_groups(self, broker_id: int, groups: tuple[str, ...]) -> dict[str, ClassicGroup]:
+        """Classic groups that this broker coordinates; the same object as last time where nothing changed."""
+        memory = self._described.setdefault((broker_id, "classic"), LastAnswer())
+        return await self.request(broker_id, DescribeGroupsRequest(groups, memory))
 
     async def close(self) -> None:
         """Close every connection; nothing of this object remains open. Later requests get ConnectError."""
@@ -192,8 +198,10 @@ class Cluster:
             if slot.users == 0:
                 self._drop(slot)
                 del self._slots[address]
-        for key in [key for key in self._offsets if key[0] not in self._brokers]:
-            del self._offsets[key]
+        memories: tuple[dict[tuple[int, object], Any], ...] = (self._ends, self._commits, self._described)
+        for memory in memories:
+            for key in [key for key in memory if key[0] not in self._brokers]:
+                del memory[key]
         keep = alive | set(self._bootstrap)
         self._failed = {address: at for address, at in self._failed.items() if address in keep}
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 from stackledger.errors import ProtocolError
@@ -28,6 +28,25 @@ class VersionRange(NamedTuple):
 
     oldest: int
     newest: int
+
+
+class LastAnswer(Generic[A]):
+    """The last answer to a request that is sent again and again: the same bytes need not be read again.
+
+    Whoever gets an answer out of it gets the same object as before and must not change it.
+    """
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        self._known: tuple[bytes, int, A] | None = None
+
+    def of(self, payload: bytes, version: int, read: Callable[[bytes, int], A]) -> A:
+        """What the payload means."""
+        known = self._known
+        if known is None or known[0] != payload or known[1] != version:
+            known = self._known = payload, version, read(payload, version)
+        return known[2]
 
 
 class Request(ABC, Generic[A]):

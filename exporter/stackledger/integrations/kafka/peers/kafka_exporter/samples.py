@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from stackledger.catalogue import metrics_of
@@ -69,11 +69,10 @@ class KafkaExporter(Peer):
         part.extend(m.GROUP_LAG_SUM, rows, lags)
 
     def group_partitions(
-        self, part: Part, pair: Key, committed: Mapping[int, int], lags: Sequence[float], keys: Keys
+        self, part: Part, rows: Sequence[Key], commits: Sequence[float], lags: Sequence[float]
     ) -> None:
         """Commits and lag by partition."""
-        rows = keys.rows("lag", pair, committed)
-        part.extend(m.GROUP_OFFSET, rows, committed.values())
+        part.extend(m.GROUP_OFFSET, rows, commits)
         part.extend(m.GROUP_LAG, rows, lags)
 
     def other_groups(self, part: Part, *, offsets: float, lags: float, members: float) -> None:

@@ -87,10 +87,11 @@ class Kminion(Peer):
         part.extend(m.GROUP_TOPIC_LAG, rows, lags)
 
     def group_partitions(
-        self, part: Part, pair: Key, committed: Mapping[int, int], lags: Sequence[float], keys: Keys
+        self, part: Part, rows: Sequence[Key], commits: Sequence[float], lags: Sequence[float]
     ) -> None:
         """Lag by partition."""
-        part.extend(m.GROUP_TOPIC_PARTITION_LAG, keys.rows("lag", pair, committed), lags)
+        del commits
+        part.extend(m.GROUP_TOPIC_PARTITION_LAG, rows, lags)
 
     def other_groups(self, part: Part, *, offsets: float, lags: float, members: float) -> None:
         """The sums of the groups beyond the cap."""

@@ -7,7 +7,7 @@ from typing import ClassVar, NamedTuple
 from uuid import UUID
 
 from stackledger.integrations.kafka.wire.codec import Reader, Writer
-from stackledger.integrations.kafka.wire.request import Request
+from stackledger.integrations.kafka.wire.request import LastAnswer, Request
 
 _TYPES_FROM = 5
 _MESSAGE_FROM = 6
@@ -96,6 +96,7 @@ class DescribeGroupsRequest(Request[dict[str, ClassicGroup]]):
     flexible_from: ClassVar[int] = 5
 
     groups: tuple[str, ...]
+    memory: LastAnswer[dict[str, ClassicGroup]] | None = None
 
     def write(self, writer: Writer, version: int) -> None:  # noqa: ARG002 - both versions ask the same
         """Write the body."""
@@ -108,6 +109,12 @@ class DescribeGroupsRequest(Request[dict[str, ClassicGroup]]):
         groups = dict(reader.array(lambda row: _read_classic_group(row, version), 12))
         reader.tags()
         return groups
+
+    def answer(self, payload: bytes, version: int) -> dict[str, ClassicGroup]:
+        """The answer, out of the memory while nothing changes."""
+        if self.memory is None:
+            return self.decode(payload, version)
+        return self.memory.of(payload, version, self.decode)
 
 
 def _write_group_ids(writer: Writer, groups: tuple[str, ...]) -> None:

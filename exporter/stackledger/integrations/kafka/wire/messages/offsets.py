@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 from stackledger.integrations.kafka.wire.codec import Reader, Writer
-from stackledger.integrations.kafka.wire.request import Request
+from stackledger.integrations.kafka.wire.request import LastAnswer, Request
+
+A = TypeVar("A")
 
 LATEST = -1
 EARLIEST = -2
@@ -35,33 +37,51 @@ class Isolation(IntEnum):
     """The last stable offset: before the oldest open transaction."""
 
 
-class OffsetsMemory:
-    """The topics of the last answer to a request that is sent again and again, by group where there are groups.
+class OffsetsMemory(Generic[A]):
+    """The last answer to a request that is sent again and again, as a whole and by topic, by group where there are any.
 
-    Most are told in the same bytes as before, and comparing bytes is far cheaper than reading them. Whoever gets
-    offsets out of a memory gets the same object as before and must not change it.
+    Most topics are told in the same bytes as before, and comparing bytes is far cheaper than reading them. Whoever gets
+    offsets out of a memory gets the same object as before and must not change it. Topics are kept as stretches of the
+    answer's bytes.
     """
 
-    __slots__ = ("_before", "_now")
+    __slots__ = ("_asked", "_before", "_now", "_spelt", "whole")
 
     def __init__(self) -> None:
-        self._before: dict[tuple[str, str], tuple[bytes, dict[int, int]]] = {}
-        self._now: dict[tuple[str, str], tuple[bytes, dict[int, int]]] = {}
+        self.whole: LastAnswer[A] = LastAnswer()
+        self._asked: tuple[object, bytes] | None = None
+        self._spelt = b""
+        self._before: dict[tuple[str, str], tuple[int, int, dict[int, int]]] = {}
+        self._now: dict[tuple[str, str], tuple[int, int, dict[int, int]]] = {}
+
+    def request(self, partitions: object, write: Callable[[], bytes]) -> bytes:
+        """How the request for these partitions is spelt: anew only for another object than last time."""
+        if self._asked is None or self._asked[0] is not partitions:
+            self._asked = partitions, write()
+        return self._asked[1]
+
+    def begin(self) -> None:
+        """An answer is about to be read. One that turned out to be malformed leaves nothing."""
+        self._now = {}
 
     def recall(self, reader: Reader, group: str, topic: str) -> dict[int, int] | None:
         """The topic's offsets, if what comes next is what came last time; the reader is then behind it."""
-        known = self._before.get((group, topic))
-        if known is None or not reader.skip(known[0]):
+        slot = group, topic
+        known = self._before.get(slot)
+        begin = reader.position
+        if known is None or not reader.skip(self._spelt[known[0] : known[1]]):
             return None
-        self._now[group, topic] = known
-        return known[1]
+        self._now[slot] = begin, reader.position, known[2]
+        return known[2]
 
-    def keep(self, spelt: bytes, group: str, topic: str, offsets: dict[int, int]) -> None:
-        """Remember what a topic's bytes meant."""
-        self._now[group, topic] = spelt, offsets
+    def keep(self, begin: int, end: int, group: str, topic: str, offsets: dict[int, int]) -> None:
+        """Remember what these bytes of the answer meant for a topic."""
+        self._now[group, topic] = begin, end, offsets
 
-    def end(self) -> None:
+    def end(self, reader: Reader) -> None:
         """The answer is read whole: forget what it did not tell."""
+        reader.end()
+        self._spelt = reader.data
         self._before, self._now = self._now, {}
 
 
@@ -85,10 +105,14 @@ class ListOffsetsRequest(Request[LogOffsets]):
     partitions: Mapping[str, Iterable[int]]
     timestamp: int = LATEST
     isolation: Isolation = Isolation.READ_UNCOMMITTED
-    memory: OffsetsMemory | None = None
+    memory: OffsetsMemory[LogOffsets] | None = None
 
     def write(self, writer: Writer, version: int) -> None:  # noqa: ARG002 - one version
         """Write the body."""
+        writer.raw(self._body() if self.memory is None else self.memory.request(self.partitions, self._body))
+
+    def _body(self) -> bytes:
+        writer = Writer()
         pack = struct.Struct(">i").pack
         tail = struct.pack(">iq", -1, self.timestamp)
         writer.int32(-1)  # a client, not a replica
@@ -99,6 +123,7 @@ class ListOffsetsRequest(Request[LogOffsets]):
             writer.string(topic)
             writer.count(len(rows))
             writer.raw(tail.join((*rows, b"")))
+        return writer.getvalue()
 
     @classmethod
     def read(cls, reader: Reader, version: int) -> LogOffsets:  # noqa: ARG003 - one version
@@ -109,14 +134,17 @@ class ListOffsetsRequest(Request[LogOffsets]):
         """The answer, out of the memory what did not change."""
         if self.memory is None:
             return self.decode(payload, version)
-        reader = self.reader(payload, version)
-        answer = _read_ends(reader, self.memory)
-        reader.end()
-        self.memory.end()
+        return self.memory.whole.of(payload, version, self._read_changed)
+
+    def _read_changed(self, payload: bytes, version: int) -> LogOffsets:
+        reader, memory = self.reader(payload, version), self.memory or OffsetsMemory()
+        memory.begin()
+        answer = _read_ends(reader, memory)
+        memory.end(reader)
         return answer
 
 
-def _read_ends(reader: Reader, memory: OffsetsMemory) -> LogOffsets:
+def _read_ends(reader: Reader, memory: OffsetsMemory[LogOffsets]) -> LogOffsets:
     reader.int32()
     answer = LogOffsets({}, {})
     for _ in range(reader.count(6)):
@@ -134,7 +162,7 @@ def _read_ends(reader: Reader, memory: OffsetsMemory) -> LogOffsets:
             answer.offsets[topic] = {index: offset for index, code, _, offset, _ in rows if not code}
             answer.errors[topic] = {index: code for index, code, *_ in rows if code}
         else:
-            memory.keep(reader.data[begin : reader.position], "", topic, found)
+            memory.keep(begin, reader.position, "", topic, found)
     return answer
 
 
@@ -163,7 +191,7 @@ class OffsetFetchRequest(Request[dict[str, GroupOffsets]]):
 
     groups: tuple[str, ...]
     require_stable: bool = False
-    memory: OffsetsMemory | None = None
+    memory: OffsetsMemory[dict[str, GroupOffsets]] | None = None
     """For a request that is sent again and again; not together with `split`, whose answers do not name their group."""
 
     def split(self, version: int) -> tuple[OffsetFetchRequest, ...]:
@@ -194,10 +222,13 @@ class OffsetFetchRequest(Request[dict[str, GroupOffsets]]):
         """The answer, out of the memory what did not change."""
         if self.memory is None:
             return self.decode(payload, version)
-        reader = self.reader(payload, version)
-        answer = _read_groups(reader, version, self.memory)
-        reader.end()
-        self.memory.end()
+        return self.memory.whole.of(payload, version, self._read_changed)
+
+    def _read_changed(self, payload: bytes, version: int) -> dict[str, GroupOffsets]:
+        reader, memory = self.reader(payload, version), self.memory or OffsetsMemory()
+        memory.begin()
+        answer = _read_groups(reader, version, memory)
+        memory.end(reader)
         return answer
 
 
@@ -210,7 +241,9 @@ def _write_group(writer: Writer, group: str, version: int) -> None:
     writer.tags()
 
 
-def _read_groups(reader: Reader, version: int, memory: OffsetsMemory) -> dict[str, GroupOffsets]:
+def _read_groups(
+    reader: Reader, version: int, memory: OffsetsMemory[dict[str, GroupOffsets]]
+) -> dict[str, GroupOffsets]:
     reader.int32()
     groups = {}
     if version < _GROUPS_FROM:
@@ -224,7 +257,7 @@ def _read_groups(reader: Reader, version: int, memory: OffsetsMemory) -> dict[st
     return groups
 
 
-def _read_group(reader: Reader, group: str, memory: OffsetsMemory) -> GroupOffsets:
+def _read_group(reader: Reader, group: str, memory: OffsetsMemory[dict[str, GroupOffsets]]) -> GroupOffsets:
     offsets: dict[str, dict[int, int]] = {}
     errors: dict[str, dict[int, int]] = {}
     for _ in range(reader.count(3)):
@@ -238,7 +271,7 @@ def _read_group(reader: Reader, group: str, memory: OffsetsMemory) -> GroupOffse
         if refused:
             errors[topic] = refused
         else:
-            memory.keep(reader.data[begin : reader.position], group, topic, offsets[topic])
+            memory.keep(begin, reader.position, group, topic, offsets[topic])
     return GroupOffsets(reader.int16(), offsets, errors)
 
 
