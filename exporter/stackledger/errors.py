@@ -9,6 +9,9 @@ StackledgerError
 │   ├── ReadTimeoutError   reached, but no answer in time
 │   └── ProtocolError      reached, but the answer cannot be understood
 ├── DiscoveryError         a list of targets could not be read; the last good one stays
+├── StorageError           the inbox or the ledger cannot be read or written
+│   └── StorageFullError   its disk has no room left; it goes on by itself once there is some
+├── QuestionError          what was asked of the ledger cannot be answered; says what can be               (exit 2)
 ├── OutputError            a generated file cannot be written, or was edited by hand
 └── UnreachableError       a service that a command needs does not answer                          (exit 3)
 """
@@ -81,6 +84,18 @@ class ProtocolError(TargetError):
 
 class DiscoveryError(StackledgerError):
     """A source of targets could not be read."""
+
+
+class StorageError(StackledgerError):
+    """The inbox or the ledger cannot be read or written; what was accepted before stays."""
+
+
+class StorageFullError(StorageError):
+    """There is no room left where it is kept."""
+
+
+class QuestionError(StackledgerError):
+    """What was asked of the ledger cannot be answered as it was asked."""
 
 
 class OutputError(StackledgerError):

@@ -1,0 +1,1 @@
+"""The engine at scale: PostgreSQL, distributed by Citus where it is installed."""

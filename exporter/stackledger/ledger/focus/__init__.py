@@ -1,0 +1,1 @@
+"""Our estimates as others read bills: FOCUS, the FinOps Open Cost and Usage Specification."""

@@ -1,0 +1,138 @@
+"""What can be asked about bills beside estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import NamedTuple
+
+import msgspec
+
+from stackledger.errors import QuestionError
+from stackledger.ledger.asked import Open
+from stackledger.ledger.attributes import ATTRIBUTES, TAG
+from stackledger.ledger.charges.charge import Kind
+from stackledger.ledger.charges.names import sender
+from stackledger.ledger.charges.store import charges_between
+from stackledger.ledger.engines.base import Engine
+from stackledger.ledger.periods import zone_named
+from stackledger.ledger.reconcile.compare import Span, reconcile
+from stackledger.ledger.reconcile.estimates import EPOCH, estimates
+from stackledger.ledger.reconcile.values import AccountSum, Cause, Compared, Reconciliation
+from stackledger.ledger.rows import DAY_US
+
+
+class ReconcileRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Days are UTC, as bills are, and inclusive.
+
+    `account` is the attribute of a call that names the bill's account; `zones` those of providers whose days are not
+    UTC's; `settle_days` after how many days a provider's bill is final.
+    """
+
+    first: date
+    last: date
+    account: str = ""
+    settle_days: dict[str, float] = {}
+    zones: dict[str, str] = {}
+
+
+class AccountTold(msgspec.Struct, frozen=True):
+    """A provider's account. Amounts are pico-USD in decimal digits; `billed - estimated` is the sum of `causes`."""
+
+    provider: str
+    account: str
+    status: str
+    estimated: str
+    billed: str
+    causes: dict[str, str]
+    usage_billed: str
+    covered: str
+    days_billed: int
+    days_used: int
+
+
+class LineTold(msgspec.Struct, frozen=True):
+    """A line of the comparison; both days are included. Units are 1e-12 of a unit; None where the bill tells none."""
+
+    provider: str
+    account: str
+    first: date
+    last: date
+    model: str
+    unit: str
+    estimated_units: str
+    billed_units: str | None
+    estimated: str
+    billed: str
+    causes: dict[str, str]
+
+
+class ReconcileReply(msgspec.Struct, frozen=True):
+    """The comparison. What is in another currency, or for more time than was asked about, is not compared."""
+
+    accounts: list[AccountTold]
+    lines: list[LineTold]
+    other_currencies: dict[str, str]
+    longer_lines: int
+    longer_amount: str
+
+
+def reconcile_bills(ledger: Open, request: ReconcileRequest) -> ReconcileReply:
+    """Compare bills with estimates. Raises QuestionError for what cannot be asked. Changes nothing."""
+    terms = Terms(request.account, request.settle_days, request.zones)
+    found = reconciled(ledger.engine, request.first, request.last, ledger.now_us(), terms)
+    return ReconcileReply(
+        accounts=[_account(one) for one in found.accounts],
+        lines=[_line(one) for one in found.lines],
+        other_currencies={name: str(amount) for name, amount in found.other_currencies.items()},
+        longer_lines=found.longer_lines,
+        longer_amount=str(found.longer_amount),
+    )
+
+
+class Terms(NamedTuple):
+    """How bills are to be read: see ReconcileRequest."""
+
+    account: str = ""
+    settle_days: Mapping[str, float] = {}
+    zones: Mapping[str, str] = {}
+
+
+def reconciled(
+    engine: Engine, first: date, last: date, now_us: int, terms: Terms, *, as_of: int | None = None
+) -> Reconciliation:
+    """The comparison of these days, both included, with bills as they were after a delivery, or are now."""
+    account = terms.account
+    known = account in ATTRIBUTES and account != "user"
+    if account and not known and not (account.startswith(TAG) and len(account) > len(TAG)):
+        raise QuestionError(f"no call has an attribute {account!r} that could be an account: tag.NAME, or api_key")
+    if last < first:
+        raise QuestionError(f"the last day, {last}, is before the first, {first}")
+    try:
+        zones = {sender(provider): zone_named(zone) for provider, zone in terms.zones.items()}
+    except ValueError as error:
+        raise QuestionError(str(error)) from None
+    begin, end = (first - EPOCH).days, (last - EPOCH).days + 1
+    ours = estimates(engine, begin - 1, end + 1, account, zones)
+    stored = charges_between(engine, Kind.BILL, (begin - 1) * DAY_US, (end + 1) * DAY_US, as_of=as_of)
+    span = Span(begin, end, now_us, terms.settle_days, by_account=bool(account))
+    return reconcile(ours, [one.charge for one in stored], span)
+
+
+def _account(one: AccountSum) -> AccountTold:
+    return AccountTold(
+        one.provider, one.account, one.status, str(one.estimated), str(one.billed), _causes(one.causes),
+        str(one.usage_billed), str(one.covered), one.days_billed, one.days_used,
+    )  # fmt: skip
+
+
+def _line(one: Compared) -> LineTold:
+    return LineTold(
+        one.provider, one.account, EPOCH + timedelta(one.first_day), EPOCH + timedelta(one.until_day - 1), one.model,
+        one.unit, str(one.est_units), None if one.bill_units is None else str(one.bill_units), str(one.estimated),
+        str(one.billed), _causes(one.causes),
+    )  # fmt: skip
+
+
+def _causes(causes: Mapping[Cause, int]) -> dict[str, str]:
+    return {str(cause): str(causes[cause]) for cause in Cause if causes.get(cause)}

@@ -1,0 +1,1 @@
+"""Closed months: what was signed, and the numbered corrections of it."""
