@@ -9,6 +9,7 @@ from typing import Any
 
 from stackledger.catalogue import Metric
 from stackledger.collect.integration import Domain, Integration
+from stackledger.domains.cost import COST
 from stackledger.domains.overview import OVERVIEW
 from stackledger.domains.self import SELF
 from stackledger.integrations.kafka import KAFKA
@@ -24,15 +25,22 @@ INTEGRATIONS: tuple[Integration[Any, Any], ...] = (
 DOMAINS: tuple[Domain, ...] = (
     SELF,
     OVERVIEW,
+    COST,
 )
+
+SOURCES: tuple[Integration[Any, Any], ...] = (
+    *INTEGRATIONS,
+    *(domain.kept.reader for domain in DOMAINS if domain.kept is not None),
+)
+"""Everything that is read: what is monitored, and what domains keep of their own."""
 
 
 def by_name() -> dict[str, Integration[Any, Any]]:
-    """Every integration by its key in the configuration."""
-    return {integration.name: integration for integration in INTEGRATIONS}
+    """Everything that is read, by its name: an integration's key in the configuration, or a domain's."""
+    return {source.name: source for source in SOURCES}
 
 
 def metrics() -> tuple[Metric[Any], ...]:
-    """Every metric that can be on the page, in page order: the service's own, then each integration's."""
+    """Every metric that can be on the page, in page order: the service's own, then each source's."""
     own = tuple(metric for domain in DOMAINS for metric in domain.metrics)
-    return own + tuple(metric for integration in INTEGRATIONS for metric in integration.metrics)
+    return own + tuple(metric for source in SOURCES for metric in source.metrics)

@@ -55,7 +55,7 @@ class _Known:
         self.alerts: dict[str, AlertRule] = {}
         self.runbooks: dict[str, Path] = {}
         self.dashboards: list[Dashboard] = []
-        for integration in registry.INTEGRATIONS:
+        for integration in registry.SOURCES:
             self._add(integration, integration.dashboards(), integration.alerts())
         for domain in registry.DOMAINS:
             self._add(domain, domain.dashboards(enabled), domain.alerts(enabled))

@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 import msgspec
 
 from stackledger.catalogue import Metric
-from stackledger.clients.settings import TargetSettings
+from stackledger.clients.settings import Settings, TargetSettings
 from stackledger.clock import Clock
 from stackledger.collect.snapshot import Snapshot
 from stackledger.model import SLO, AlertRule, Dashboard
@@ -99,12 +99,26 @@ class Integration(Generic[S, T]):
 
 
 @dataclass(frozen=True, slots=True)
+class Kept(Generic[S, T]):
+    """What a domain keeps of its own (a ledger, records), read like any other system.
+
+    `settings` is the domain's section of the configuration, at the root under the domain's name, with an `owner`;
+    without that section there is nothing to read. `target` makes of it, and of the data directory, what `reader` opens.
+    """
+
+    settings: type[Settings]
+    reader: Integration[S, T]
+    target: Callable[[Any, Path], S]
+
+
+@dataclass(frozen=True, slots=True)
 class Domain:
     """A question that spans systems. Its boards and alerts depend on which integrations are configured."""
 
     name: str
     title: str
     folder: Path
+    kept: Kept[Any, Any] | None = None
     metrics: tuple[Metric[Any], ...] = ()
     dashboards: Callable[[tuple[str, ...]], tuple[Dashboard, ...]] = lambda _enabled: ()
     alerts: Callable[[tuple[str, ...]], tuple[AlertRule, ...]] = lambda _enabled: ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from stackledger import registry
 from stackledger.config.root import Http, Root
 
 Disagreement = tuple[tuple[str, ...], str]
@@ -14,6 +15,7 @@ def disagreements(root: Root) -> Iterator[Disagreement]:
     """Everything that does not fit together."""
     yield from _of_the_address(root)
     yield from _of_tls(root)
+    yield from _of_domains(root)
 
 
 def _of_the_address(root: Root) -> Iterator[Disagreement]:
@@ -37,6 +39,12 @@ def _of_tls(root: Root) -> Iterator[Disagreement]:
         for name in ("ca_file", "cert_file"):
             if getattr(prometheus, name) is not None:
                 yield ("prometheus", name), "has no effect without http.tls; set that, or remove this"
+
+
+def _of_domains(root: Root) -> Iterator[Disagreement]:
+    for domain in registry.DOMAINS:
+        if domain.kept is not None and getattr(root, domain.name) is not None and root.data_dir is None:
+            yield (domain.name,), "what it keeps needs a place: set data_dir"
 
 
 def _scheme(http: Http) -> str:

@@ -14,7 +14,7 @@ from pydantic import Field, StringConstraints, create_model, model_validator
 
 from stackledger import registry
 from stackledger.clients.settings import Address, LocalPath, Secret, Settings, TeamName, split_address
-from stackledger.collect.integration import Integration
+from stackledger.collect.integration import Domain, Integration
 from stackledger.collect.settings import Section
 from stackledger.config.document import Document
 from stackledger.config.notify import Notify
@@ -29,6 +29,7 @@ class Scope(StrEnum):
     READ = "read"
     INGEST = "ingest"
     ADMIN = "admin"
+    PEOPLE = "people"
 
 
 class Token(Settings):
@@ -37,9 +38,11 @@ class Token(Settings):
     name: str
     """Who uses it; stands in the log, the token never does."""
     scopes: tuple[Scope, ...] = Field(min_length=1)
-    """`read` (metrics, console), `ingest` (usage and events), `admin` (reload)."""
+    """`read` (metrics, console), `ingest` (usage and events), `admin` (reload), `people` (what each user cost)."""
     token: Secret
     """The token by file or environment."""
+    role: str = ""
+    """What its holder may decide as, for instance `finance`: needed to approve prices and to sign."""
 
 
 class ServerTls(Settings):
@@ -60,7 +63,7 @@ class Http(Settings):
     listen: Address = "127.0.0.1:9877"
     """Where to listen. Loopback by default: nothing is open before you decide so."""
     anonymous: tuple[Scope, ...] | None = None
-    """Scopes that need no token. Default: `read` on loopback, none elsewhere."""
+    """Scopes that need no token. Default: `read` and `people` on loopback, none elsewhere."""
     tokens: tuple[Token, ...] = ()
     """Who else may come in."""
     tls: ServerTls | None = None
@@ -71,7 +74,7 @@ class Http(Settings):
         """The scopes that need no token."""
         if self.anonymous is not None:
             return frozenset(self.anonymous)
-        return frozenset({Scope.READ} if self.is_loopback else ())
+        return frozenset({Scope.READ, Scope.PEOPLE} if self.is_loopback else ())
 
     @property
     def is_loopback(self) -> bool:
@@ -138,8 +141,13 @@ def root_model() -> type[Root]:
         for one in registry.INTEGRATIONS
     }
     sections = create_model("Integrations", __base__=Settings, __doc__="What is monitored.", **fields)
-    field = Field(default_factory=sections, description="What is monitored.")
-    return cast("type[Root]", create_model("Root", __base__=Root, __doc__=Root.__doc__, integrations=(sections, field)))
+    at_root: dict[str, Any] = {
+        domain.name: (domain.kept.settings | None, Field(default=None, description=domain.title))
+        for domain in registry.DOMAINS
+        if domain.kept is not None
+    }
+    at_root["integrations"] = (sections, Field(default_factory=sections, description="What is monitored."))
+    return cast("type[Root]", create_model("Root", __base__=Root, __doc__=Root.__doc__, **at_root))
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +165,20 @@ class Configuration:
         return self.document.place(loc)
 
     def sections(self) -> Iterator[tuple[Integration[Any, Any], Section[Any]]]:
-        """The integrations that are configured, each with its section."""
+        """What is read, each with its section; that of what a domain keeps has one target, the domain's own."""
         for integration in registry.INTEGRATIONS:
             section = getattr(self.root.integrations, integration.name)
             if section is not None:
                 yield integration, section
+        for domain in registry.DOMAINS:
+            settings = self.of_domain(domain)
+            if domain.kept is not None and settings is not None and self.root.data_dir is not None:
+                target = domain.kept.target(settings, self.root.data_dir)
+                yield domain.kept.reader, Section(owner=settings.owner, targets=(target,))
+
+    def of_domain(self, domain: Domain) -> Any:
+        """The domain's section at the root; None where it has none or is not configured."""
+        return getattr(self.root, domain.name) if domain.kept is not None else None
 
     def with_data_dir(self, directory: Path) -> Configuration:
         """The same with another place for state."""

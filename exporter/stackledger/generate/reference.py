@@ -77,7 +77,7 @@ def _default(info: Any) -> str:
 
 
 def _owners() -> tuple[Integration[Any, Any] | Domain, ...]:
-    return (*registry.INTEGRATIONS, *registry.DOMAINS)
+    return (*registry.SOURCES, *registry.DOMAINS)
 
 
 def _metrics() -> Iterator[str]:
@@ -134,6 +134,6 @@ def _alerts() -> Iterator[str]:
 
 def _alerts_by_owner() -> Mapping[str, tuple[Any, ...]]:
     enabled = tuple(registry.by_name())
-    found: dict[str, tuple[Any, ...]] = {one.title: one.alerts() for one in registry.INTEGRATIONS}
+    found: dict[str, tuple[Any, ...]] = {one.title: one.alerts() for one in registry.SOURCES}
     found |= {one.title: one.alerts(enabled) for one in registry.DOMAINS}
     return {title: alerts for title, alerts in found.items() if alerts}

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hmac
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
 
-from fastapi import FastAPI, HTTPException, Request
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from stackledger.config import Scope
 from stackledger.config.root import Http, Token
@@ -16,8 +17,7 @@ from stackledger.errors import AuthError
 
 _LOG = logging.getLogger(__name__)
 
-Handler = Callable[..., Awaitable[Response]]
-_SCOPE = "x-scope"
+Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Access:
@@ -28,16 +28,23 @@ class Access:
 
     def check(self, request: Request, scope: Scope) -> None:
         """Pass, or raise 401 (no or unknown token) or 403 (a token without the scope)."""
+        refused = self.verdict(request.headers.get("authorization", ""), scope, request.url.path)
+        if refused is not None:
+            raise refused
+
+    def verdict(self, authorization: str, scope: Scope, path: str = "") -> HTTPException | None:
+        """Why whoever shows this may not; None where it may."""
         http = self._settings()
         if scope in http.open_scopes:
-            return
-        token = self._shown(request.headers.get("authorization", ""), http)
+            return None
+        token = self._shown(authorization, http)
         if token is None:
-            raise HTTPException(401, "a bearer token is needed", headers={"WWW-Authenticate": "Bearer"})
+            return HTTPException(401, "a bearer token is needed", headers={"WWW-Authenticate": "Bearer"})
         if scope not in token.scopes:
-            raise HTTPException(403, f"the token lacks the scope {scope}")
+            return HTTPException(403, f"the token lacks the scope {scope}")
         if scope is Scope.ADMIN:
-            _LOG.info("called with a token", extra={"token_name": token.name, "path": request.url.path})
+            _LOG.info("called with a token", extra={"token_name": token.name, "path": path})
+        return None
 
     @staticmethod
     def _shown(authorization: str, http: Http) -> Token | None:
@@ -56,26 +63,16 @@ class Access:
         return found
 
 
-def add_route(app: FastAPI, method: str, path: str, scope: Scope, handler: Handler, **options: Any) -> None:
-    """Register a route; without a scope it cannot be done."""
-    access: Access = app.state.access
+class ScopedRoute(Route):
+    """A route that lets in only who has its scope; without one it cannot be made."""
 
-    async def guard(request: Request) -> None:
-        access.check(request, scope)
+    def __init__(self, access: Access, method: str, path: str, scope: Scope, handler: Handler) -> None:
+        async def guarded(request: Request) -> Response:
+            access.check(request, scope)
+            return await handler(request)
 
-    from fastapi import Depends  # noqa: PLC0415 - beside its one use
-
-    app.add_api_route(
-        path,
-        handler,
-        methods=[method],
-        dependencies=[Depends(guard)],
-        openapi_extra={_SCOPE: str(scope)},
-        **options,
-    )
-
-
-def scope_of(route: Any) -> Scope | None:
-    """The scope of a registered route."""
-    extra = getattr(route, "openapi_extra", None) or {}
-    return Scope(extra[_SCOPE]) if _SCOPE in extra else None
+        super().__init__(path, guarded, methods=[method], name=handler.__name__)
+        self.methods = {method}  # exactly: starlette would add HEAD
+        self.method = method
+        self.scope = scope
+        self.doc = handler.__doc__ or ""

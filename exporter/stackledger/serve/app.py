@@ -4,30 +4,39 @@ from __future__ import annotations
 
 import logging
 
-from fastapi import FastAPI, HTTPException, Request
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Match
 
-import stackledger
 from stackledger.config import Scope
+from stackledger.domains.cost import COST
 from stackledger.exposition import Format, Page, negotiate
 from stackledger.serve import console
-from stackledger.serve.access import Access, add_route
+from stackledger.serve.access import Access, ScopedRoute
+from stackledger.serve.description import described
 from stackledger.serve.observer import Observer
 
 _LOG = logging.getLogger(__name__)
 
 
-def build(observer: Observer) -> FastAPI:
+def build(observer: Observer) -> Starlette:
     """The application over a running observer."""
-    app = FastAPI(title="stackledger", version=stackledger.__version__, docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.access = Access(lambda: observer.configuration.root.http)
-    app.add_exception_handler(Exception, _defect)
-    _add_machine_routes(app, observer)
-    _add_console(app, observer)
-    return app
+    access = Access(lambda: observer.configuration.root.http)
+    machines, people = _machine_routes(access, observer), _console(access, observer)
+
+    async def openapi(_request: Request) -> Response:
+        """The routes for machines, described."""
+        return JSONResponse(described(machines))
+
+    return Starlette(
+        routes=[*machines, ScopedRoute(access, "GET", "/openapi.json", Scope.READ, openapi), *people],
+        exception_handlers={HTTPException: refusal, Exception: defect},
+    )
 
 
-def _add_machine_routes(app: FastAPI, observer: Observer) -> None:
+def _machine_routes(access: Access, observer: Observer) -> list[ScopedRoute]:
     async def metrics(request: Request) -> Response:
         """The page in the format and encoding that the client asks for."""
         observer.own.refresh()
@@ -36,73 +45,100 @@ def _add_machine_routes(app: FastAPI, observer: Observer) -> None:
         observer.own.sent(len(response.body), observer.clock.monotonic() - began)
         return response
 
-    async def probe(request: Request, target: str) -> Response:
+    async def probe(request: Request) -> Response:
         """Read one configured target now; for targets that are left out of /metrics."""
-        found = observer.probes.get(target)
+        target = request.query_params.get("target")
+        found = observer.probes.get(target or "")
         if found is None:
             known = ", ".join(sorted(observer.probes)) or "none: set probe_only on a target"
+            if target is None:
+                raise HTTPException(422, f"say which one: /probe?target=ID; there is {known}")
             raise HTTPException(404, f"no such target to probe; there is {known}")
         async with found.lock:
             await found.scheduler.sweep_once()
         return await _page(found.page, request)
 
-    async def healthy() -> Response:
+    async def healthy(_request: Request) -> Response:
         """The process answers."""
         return PlainTextResponse("ok\n")
 
-    async def ready() -> Response:
+    async def ready(_request: Request) -> Response:
         """Targets are being read."""
         return PlainTextResponse("ready\n")
 
-    async def reload() -> Response:
+    async def reload(_request: Request) -> Response:
         """Read the configuration again; 400 with every mistake when it is refused."""
         mistakes = await observer.reload()
         if mistakes:
             return JSONResponse({"accepted": False, "mistakes": [str(mistake) for mistake in mistakes]}, 400)
         return JSONResponse({"accepted": True, "targets": sorted(observer.targets)})
 
-    async def targets() -> Response:
+    async def targets(_request: Request) -> Response:
         """Every target with its state."""
         return JSONResponse([console.as_json(status) for status in observer.statuses])
 
-    async def openapi() -> Response:
-        """The API, described."""
-        return JSONResponse(app.openapi())
-
-    add_route(app, "GET", "/metrics", Scope.READ, metrics, response_class=Response)
-    add_route(app, "GET", "/probe", Scope.READ, probe, response_class=Response)
-    add_route(app, "GET", "/-/healthy", Scope.READ, healthy)
-    add_route(app, "GET", "/-/ready", Scope.READ, ready)
-    add_route(app, "POST", "/-/reload", Scope.ADMIN, reload)
-    add_route(app, "GET", "/api/v1/targets", Scope.READ, targets)
-    add_route(app, "GET", "/openapi.json", Scope.READ, openapi, include_in_schema=False)
+    return [
+        ScopedRoute(access, "GET", "/metrics", Scope.READ, metrics),
+        ScopedRoute(access, "GET", "/probe", Scope.READ, probe),
+        ScopedRoute(access, "GET", "/-/healthy", Scope.READ, healthy),
+        ScopedRoute(access, "GET", "/-/ready", Scope.READ, ready),
+        ScopedRoute(access, "POST", "/-/reload", Scope.ADMIN, reload),
+        ScopedRoute(access, "GET", "/api/v1/targets", Scope.READ, targets),
+    ]
 
 
-def _add_console(app: FastAPI, observer: Observer) -> None:
-    async def index() -> Response:
+def _console(access: Access, observer: Observer) -> list[ScopedRoute]:
+    async def index(_request: Request) -> Response:
         """Every target at a glance."""
         return HTMLResponse(console.index(observer))
 
-    async def runbooks() -> Response:
+    async def runbooks(_request: Request) -> Response:
         """All runbooks."""
         return HTMLResponse(console.runbook_index())
 
-    async def runbook(name: str) -> Response:
+    async def runbook(request: Request) -> Response:
         """One runbook."""
-        page = console.runbook(name.removesuffix(".md"))
+        page = console.runbook(request.path_params["name"].removesuffix(".md"))
         if page is None:
             raise HTTPException(404, "no such runbook; /runbooks lists them")
         return HTMLResponse(page)
 
-    add_route(app, "GET", "/", Scope.READ, index, include_in_schema=False)
-    add_route(app, "GET", "/runbooks", Scope.READ, runbooks, include_in_schema=False)
-    add_route(app, "GET", "/runbooks/{name}", Scope.READ, runbook, include_in_schema=False)
+    return [
+        ScopedRoute(access, "GET", "/", Scope.READ, index),
+        *_cost_pages(access, observer),
+        ScopedRoute(access, "GET", "/runbooks", Scope.READ, runbooks),
+        ScopedRoute(access, "GET", "/runbooks/{name}", Scope.READ, runbook),
+    ]
 
 
-async def _defect(request: Request, error: Exception) -> Response:
+def _cost_pages(access: Access, observer: Observer) -> list[ScopedRoute]:
+    """The pages of cost, where there is a ledger to ask."""
+    if observer.configuration.of_domain(COST) is None:
+        return []
+    from stackledger.serve.costs.routes import cost_routes  # noqa: PLC0415 - numpy, which nobody else here needs
+
+    return cost_routes(access, observer)
+
+
+async def refusal(_request: Request, error: Exception) -> Response:
+    """What a route refuses, and paths and methods that there are not."""
+    if not isinstance(error, HTTPException):
+        raise TypeError(f"{type(error).__name__} is not a refusal")
+    return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
+
+
+async def defect(request: Request, error: Exception) -> Response:
     """The HTTP edge: a defect is logged, and the caller learns no more than that there was one."""
-    _LOG.error("defect while answering", exc_info=error, extra={"path": request.url.path})
+    _LOG.error("defect while answering", exc_info=error, extra={"path": _route_of(request)})
     return JSONResponse({"detail": "a defect of the service; its log tells more"}, 500)
+
+
+def _route_of(request: Request) -> str:
+    """The path as it is declared: the one that was called may hold the id of a user, which no log shall keep."""
+    for route in request.app.routes:
+        if isinstance(route, ScopedRoute) and route.matches(request.scope)[0] is Match.FULL:
+            return route.path
+    return request.url.path
 
 
 def _takes_gzip(accepted: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from stackledger import registry
 from stackledger.collect.integration import Domain, Integration
 from stackledger.collect.runner import Status
+from stackledger.domains.cost import COST
 from stackledger.serve.observer import Observer
 from stackledger.slo.alerts import alert_name
 from stackledger.slo.runbook import body as burn_runbook
@@ -50,12 +51,13 @@ def index(observer: Observer) -> str:
     cards = [("targets wholly seen", f"{seen} of {len(ordered)}"), ("series", f"{observer.page.series:,}")]
     body = "".join(f'<div><div class="big">{value}</div>{label}</div>' for label, value in cards)
     rows = "".join(_row(lanes, observer.clock.now()) for lanes in ordered)
+    costs = '<a href="/costs">costs</a> · ' if observer.configuration.of_domain(COST) is not None else ""
     return _page(
         f"{root.organisation}: {root.environment}",
         f'<div class="cards">{body}</div><h2>Targets</h2><table><thead><tr><th>State</th><th>Target</th>'
         '<th class="number">Parts</th><th class="wide number">Series</th><th class="wide">Read every</th>'
         f'<th class="number">Last wholly read</th></tr></thead><tbody>{rows}</tbody></table>'
-        '<p><a href="/metrics">metrics</a> · <a href="/runbooks">runbooks</a> · '
+        f'<p>{costs}<a href="/metrics">metrics</a> · <a href="/runbooks">runbooks</a> · '
         '<a href="/api/v1/targets">targets as JSON</a></p>',
         refresh=10,
     )
@@ -99,7 +101,7 @@ def _ago(when: float | None, now: float) -> str:
 
 
 def _runbook_files() -> Iterator[tuple[str, Path]]:
-    owners: tuple[Integration[Any, Any] | Domain, ...] = (*registry.INTEGRATIONS, *registry.DOMAINS)
+    owners: tuple[Integration[Any, Any] | Domain, ...] = (*registry.SOURCES, *registry.DOMAINS)
     for owner in owners:
         for path in sorted(owner.runbooks.glob("*.md")):
             yield owner.title, path
@@ -131,7 +133,7 @@ def runbook(name: str) -> str | None:
 def _burn_runbook(name: str) -> str | None:
     """The runbook of an error budget that burns; all promises share one text."""
     enabled = tuple(registry.by_name())
-    promises = [slo for integration in registry.INTEGRATIONS for slo in integration.slos()]
+    promises = [slo for integration in registry.SOURCES for slo in integration.slos()]
     promises += [slo for domain in registry.DOMAINS for slo in domain.slos(enabled)]
     return next((burn_runbook(slo) for slo in promises if alert_name(slo) == name), None)
 

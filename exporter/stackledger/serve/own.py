@@ -15,8 +15,8 @@ from stackledger.collect.snapshot import Part, families
 from stackledger.domains.self import metrics as m
 from stackledger.exposition import Page, PartLabels
 
-_LOOP_CHECK_SECONDS = 0.25
-_LOOP_WINDOW = 60  # checks: 15 seconds
+_LOOP_CHECK_SECONDS = 0.5  # waking is most of what an idle service costs
+_LOOP_WINDOW = 30  # checks: 15 seconds
 
 
 class OwnSamples:

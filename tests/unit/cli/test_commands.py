@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from threading import Thread
 import pytest
 
 from stackledger.cli import COMMANDS, main
+from stackledger.cli.costs import COMMANDS as COSTS
 
 SECRET = "hunter2"  # noqa: S105 - made up, to see that it is not repeated
 ROOT = Path(__file__).parents[3]
@@ -28,6 +30,14 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)
 
 
+@pytest.mark.parametrize("command", COSTS)
+def test_every_command_of_costs_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["costs", command, "--help"])
+    assert ended.value.code == 0
+    assert re.search(rf"\nexamples?:\n  .*stackledger costs {command}", capsys.readouterr().out.lower(), re.DOTALL)
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -35,7 +45,7 @@ def test_every_command_has_help_with_an_example(command: str, capsys: pytest.Cap
     assert ended.value.code == 0
     shown = capsys.readouterr().out
     assert f"stackledger {command}" in shown
-    assert "\nexample:\n" in shown.lower()
+    assert re.search(r"\nexamples?:\n", shown.lower())
 
 
 def test_help_lists_every_command() -> None:
@@ -62,6 +72,24 @@ def test_light_commands_load_no_driver(words: tuple[str, ...], tmp_path: Path) -
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
     loaded = set(json.loads(done.stdout.splitlines()[-1]))
     assert loaded & HEAVY == set()
+
+
+def test_the_service_that_watches_kafka_loads_nothing_of_other_systems() -> None:
+    """What is loaded stays resident as long as the service runs."""
+    program = (
+        "import json, sys\nimport stackledger.cli.serve, stackledger.config, stackledger.serve.run\n"
+        "import stackledger.integrations.kafka.collector\nprint(json.dumps(sorted(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    unwanted = (HEAVY - {"uvicorn"}) | {
+        "httpx",
+        "opentelemetry",
+        "grafanalib",
+        "promql_parser",
+        "dns",
+        "prometheus_client",
+    }
+    assert set(json.loads(done.stdout)) & unwanted == set()
 
 
 def test_check_lists_every_mistake_and_ends_with_2(tmp_path: Path) -> None:

@@ -151,6 +151,16 @@ def test_a_part_filled_wrongly_says_so_and_stays_whole(wrong: Any) -> None:
     assert sum(len(rows.keys) for rows in made.rows.values()) == 1
 
 
+def test_a_sample_without_labels_is_set_and_a_family_with_labels_is_not() -> None:
+    made = Part(0.0)
+    made.set(LOAD, 1)
+    made.set(LOAD, 2)
+    assert (made.rows[LOAD].keys, made.rows[LOAD].values) == ([()], [2])
+    for metric in (SIZE, WAIT):
+        with pytest.raises(DeclarationError, match="more than one sample"):
+            made.set(metric, 1)
+
+
 def test_none_adds_nothing() -> None:
     assert part().rows == {}
 

@@ -107,6 +107,28 @@ def test_families_stay_together_under_one_header(page: Page) -> None:
                 assert line.startswith(current)
 
 
+def test_families_with_the_same_series_hold_their_labels_once_and_part_again() -> None:
+    page = make()
+
+    def rests() -> list[list[bytes]]:
+        return [block.lines.rests for metric in (COUNT, OLD) for block in page._group_of[metric].family(metric)]
+
+    def shown(old: str) -> dict[Any, float]:
+        part = Part(0.0)
+        part.extend(COUNT, [("x",), ('"',)], [1, 2])
+        part.extend(OLD, [("x",), (old,)], [3, 4])
+        put(page, part)
+        return read(text(page, Format.PROMETHEUS), Format.PROMETHEUS)
+
+    for old, shared in (('"', True), ("y", False), ('"', True)):
+        samples = shown(old)
+        assert samples[key("stackledger_events_total", **HERE_NODE, a='"')] == 2
+        assert samples[key("redis_commands", **HERE_NODE, a=old)] == 4
+        assert len(samples) == 4
+        counted, commands = rests()
+        assert (counted is commands) is shared
+
+
 def test_types_as_each_format_knows_them(page: Page) -> None:
     plain, openmetrics = text(page), text(page, Format.OPENMETRICS)
     assert "# TYPE stackledger_events_total counter" in plain
@@ -214,7 +236,7 @@ class Counted:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls: dict[str, int] = {}
-        for name in ("format_numbers", "compress", "line_prefixes", "header"):
+        for name in ("format_numbers", "compress", "lines_of", "header"):
             monkeypatch.setattr(group_module, name, self._wrapped(name, getattr(group_module, name)))
 
     def _wrapped(self, name: str, function: Any) -> Any:
@@ -243,7 +265,7 @@ def test_nothing_is_rendered_twice_when_nothing_changed(monkeypatch: pytest.Monk
         do(lambda fmt=fmt: page.text(fmt))
         do(lambda fmt=fmt: page.gzip(fmt))
     nan_group_only = counted.take()  # NaN is never equal to NaN, so the summary's group is made anew
-    assert nan_group_only.get("line_prefixes", 0) == 0
+    assert nan_group_only.get("lines_of", 0) == 0
     assert nan_group_only.get("header", 0) == 0
 
 

@@ -8,13 +8,12 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi.routing import APIRoute
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
 from stackledger.clock import SystemClock
-from stackledger.config import load
-from stackledger.serve.access import scope_of
+from stackledger.config import Scope, load
+from stackledger.serve.access import ScopedRoute
 from stackledger.serve.app import build
 from stackledger.serve.observer import Observer
 
@@ -61,7 +60,28 @@ def test_every_route_has_a_scope(tmp_path: Path) -> None:
     path.write_text(PLAIN)
     routes = build(Observer(load(path), SystemClock())).routes
     assert routes
-    assert [route for route in routes if not isinstance(route, APIRoute) or scope_of(route) is None] == []
+    assert [route for route in routes if not isinstance(route, ScopedRoute) or route.scope not in Scope] == []
+
+
+def test_every_route_for_machines_is_described_with_its_scope(call: Any) -> None:
+    async def calls(client: httpx.AsyncClient, observer: Observer) -> tuple[dict[str, Any], set[str]]:
+        return (await client.get("/openapi.json")).json(), {route.path for route in build(observer).routes}
+
+    document, paths = call(PLAIN, calls)
+    described = document["paths"]
+    assert paths - described.keys() == {"/", "/runbooks", "/runbooks/{name}", "/openapi.json"}
+    assert described["/-/reload"]["post"]["x-scope"] == "admin"
+    assert described["/probe"]["get"]["parameters"][0]["name"] == "target"
+    assert all(operation["description"] for one in described.values() for operation in one.values())
+
+
+def test_what_there_is_not_is_refused_as_json(call: Any) -> None:
+    async def calls(client: httpx.AsyncClient, _: Observer) -> list[tuple[int, str]]:
+        wishes = (("GET", "/nowhere"), ("HEAD", "/metrics"), ("GET", "/-/reload"), ("GET", "/probe"))
+        answers = [await client.request(method, path) for method, path in wishes]
+        return [(answer.status_code, answer.headers["content-type"]) for answer in answers]
+
+    assert call(PLAIN, calls) == [(status, "application/json") for status in (404, 405, 405, 422)]
 
 
 def test_without_a_token_nothing_opens_where_tokens_are_needed(call: Any) -> None:

@@ -1,0 +1,166 @@
+"""Bills beside our estimates: what differs, by how much, and why.
+
+Examples:
+  stackledger costs reconcile --config stackledger.yaml --month 2026-10
+  stackledger costs reconcile --config stackledger.yaml --from 2026-10-01 --to 2026-10-15 --lines 20
+  stackledger costs reconcile --config stackledger.yaml --month 2026-10 --json
+
+Days are UTC, as bills are. Every difference is split into causes that sum to it exactly; what has no known cause is
+shown as unexplained. Estimates are never changed by a bill. Where calls name the account that they are billed to, set
+costs.bills.account to that attribute; else all accounts of a provider are compared as one.
+
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from stackledger import money
+from stackledger.cli import json_argument
+from stackledger.cli.costs.access import ledger, place_of
+from stackledger.cli.costs.span import add_span, days
+
+if TYPE_CHECKING:
+    from stackledger.ledger.reconcile.answers import AccountTold, LineTold, ReconcileReply
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    add_span(parser, zone=False)
+    parser.add_argument("--lines", type=int, default=10, metavar="N", help="the N largest differences; default 10")
+    json_argument(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Ask and print."""
+    from stackledger.ledger.reconcile.answers import ReconcileReply, ReconcileRequest
+
+    place = place_of(arguments)
+    first, last = days(arguments, "UTC")
+    settings = place.settings.bills
+    with ledger(place) as ask:
+        request = ReconcileRequest(first, last, settings.account, settings.settle_days, settings.zones)
+        reply: ReconcileReply = ask("reconcile", request, ReconcileReply)
+    if arguments.json:
+        print(json.dumps(_json(reply), indent=2))
+    else:
+        print("\n".join(_text(reply, f"{first} to {last}, days of UTC", arguments.lines)))
+    return 0
+
+
+def _json(reply: ReconcileReply) -> dict[str, Any]:
+    """Amounts as exact decimals."""
+
+    def causes(told: dict[str, str]) -> dict[str, str]:
+        return {cause: money.exact(int(amount)) for cause, amount in told.items()}
+
+    return {
+        "accounts": [
+            {
+                "provider": one.provider,
+                "account": one.account,
+                "status": one.status,
+                "estimated_usd": money.exact(int(one.estimated)),
+                "billed_usd": money.exact(int(one.billed)),
+                "difference_usd": money.exact(int(one.billed) - int(one.estimated)),
+                "causes_usd": causes(one.causes),
+                "coverage_percent": _coverage(one),
+                "days_billed": one.days_billed,
+                "days_used": one.days_used,
+            }
+            for one in reply.accounts
+        ],
+        "lines": [
+            {
+                "provider": one.provider,
+                "account": one.account,
+                "first": one.first.isoformat(),
+                "last": one.last.isoformat(),
+                "model": one.model,
+                "unit": one.unit,
+                "estimated_units": _units(one.estimated_units),
+                "billed_units": None if one.billed_units is None else _units(one.billed_units),
+                "estimated_usd": money.exact(int(one.estimated)),
+                "billed_usd": money.exact(int(one.billed)),
+                "difference_usd": money.exact(int(one.billed) - int(one.estimated)),
+                "causes_usd": causes(one.causes),
+            }
+            for one in reply.lines
+        ],
+        "other_currencies": {name: money.exact(int(amount)) for name, amount in reply.other_currencies.items()},
+        "lines_for_longer": reply.longer_lines,
+        "lines_for_longer_usd": money.exact(int(reply.longer_amount)),
+    }
+
+
+def _text(reply: ReconcileReply, span: str, most: int) -> Iterator[str]:
+    yield f"Bills and estimates in USD, {span}"
+    if not reply.accounts:
+        yield "There is neither a bill nor a call."
+    for one in reply.accounts:
+        yield ""
+        yield from _account(one)
+    differing = sorted(
+        (one for one in reply.lines if one.causes), key=lambda one: -max(abs(int(v)) for v in one.causes.values())
+    )
+    if differing and most > 0:
+        yield ""
+        yield f"The largest differences ({min(most, len(differing))} of {len(differing)}):"
+        yield from map(_line, differing[:most])
+    for name, amount in reply.other_currencies.items():
+        yield f"Not compared: {money.cents(int(amount))} {name}, as estimates are in USD."
+    if reply.longer_lines:
+        yield (
+            f"Not compared: {reply.longer_lines} lines of {money.cents(int(reply.longer_amount))} USD, which are for"
+            " more days than these: ask for the whole month."
+        )
+
+
+def _account(one: AccountTold) -> Iterator[str]:
+    from stackledger.ledger.reconcile.values import WORDS, Cause
+
+    name = f"{one.provider} {one.account}".strip()
+    coverage = _coverage(one)
+    known = "" if coverage is None else f"; our calls account for {coverage} % of what is billed for usage"
+    yield f"{name}: {one.status}, billed on {one.days_billed} of {one.days_used} days with calls{known}"
+    rows = [("Our estimate", int(one.estimated))]
+    rows += [(f"  {WORDS[Cause(cause)]}", int(amount)) for cause, amount in one.causes.items()]
+    rows.append(("Billed", int(one.billed)))
+    for words, amount in rows:
+        yield f"  {words:<62} {_signed(amount, sign=words.startswith(' ')):>16}"
+
+
+def _line(one: LineTold) -> str:
+    from stackledger.ledger.reconcile.values import Cause
+
+    day = one.first.isoformat() if one.first == one.last else f"{one.first} to {one.last}"
+    causes = ", ".join(
+        f"{Cause(cause).replace('_', ' ')} {_signed(int(amount))}" for cause, amount in one.causes.items()
+    )
+    units = (
+        "" if one.billed_units is None else f" ({_units(one.estimated_units)} ours, {_units(one.billed_units)} billed)"
+    )
+    what = " ".join(filter(None, (one.provider, one.account, one.model, one.unit)))
+    return f"  {day}  {what}{units}: {causes}"
+
+
+def _signed(amount: int, *, sign: bool = True) -> str:
+    """Cents for people; what is below a cent is not shown as nothing."""
+    text = money.cents(amount) if not amount or abs(amount) >= money.PICO // 200 else money.exact(amount)
+    return f"+{text}" if sign and amount > 0 else text
+
+
+def _units(pico: str) -> str:
+    return f"{int(pico) // money.PICO:,}" if int(pico) % money.PICO == 0 else money.exact(int(pico))
+
+
+def _coverage(one: AccountTold) -> str | None:
+    """Percent with one decimal, rounded down: 100 means all of it. None where no usage is billed."""
+    billed, covered = int(one.usage_billed), int(one.covered)
+    if billed <= 0:
+        return None
+    tenths = covered * 1000 // billed
+    return f"{tenths // 10}.{tenths % 10}"
