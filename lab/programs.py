@@ -45,6 +45,8 @@ PROGRAMS: dict[str, Program] = {
     "postgres": _postgres("postgres"),
     "initdb": _postgres("initdb"),
     "pg_basebackup": _postgres("pg_basebackup"),
+    "pg_dump": _postgres("pg_dump"),
+    "pg_restore": _postgres("pg_restore"),
     "pgbench": _postgres("pgbench"),
     "psql": _postgres("psql"),
     "java": _plain("openjdk-17-jre-headless", "java"),

@@ -72,6 +72,7 @@ class _Demo:
             self._break(running)
             if not options.bounded:
                 self._watch(running, began)
+            say(f"{running.spending.settle(running.folder)}.")
             say("\n".join(_summary(running, began)))
         say("All is proven, and everything is stopped." + "".join(f" Not shown: {name}." for name in missing))
         return 0
@@ -145,7 +146,7 @@ def _wanted(parser: argparse.ArgumentParser, options: argparse.Namespace) -> lis
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m lab.demo",
-        description="Run Redis, PostgreSQL and Kafka with the service, Prometheus and Alertmanager on this machine.",
+        description="Run Redis, PostgreSQL, Kafka and calls to models with the service and Prometheus on this machine.",
         epilog="example: make demo FAULT=redis-master",
     )
     parser.add_argument("--fault", choices=[*faults.FAULTS, _ALL], help="break this, and show the page that it brings")

@@ -6,6 +6,7 @@ Owns the folder's layout and every setting of the demo.
 from __future__ import annotations
 
 import re
+import secrets
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,12 +21,13 @@ from lab.postgres import MONITOR_PASSWORD, MONITOR_USER
 from lab.receiver import Receiver
 
 INTERVAL_SECONDS = 5
+ZONE = "Europe/Berlin"
 _KEY_PATTERNS = {
     "patterns": {"sessions": "session:*", "baskets": "basket:*"},
     "operations_per_second": 100,
     "interval_seconds": 60,
 }
-PORTS = ("console", "prometheus", "alertmanager", "panels", "webhooks", "mail")
+PORTS = ("console", "prometheus", "alertmanager", "panels", "webhooks", "mail", "intake", "models")
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ def write(folder: Folder, systems: Systems, *, ports: Mapping[str, int], receive
         "links": {"grafana_url": url(ports["panels"])},
         "notify": _notify(folder, ports, receiver),
         "integrations": _integrations(folder, systems),
+        "costs": _costs(folder, ports),
     }
     folder.configuration.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
 
@@ -104,6 +107,19 @@ def _notify(folder: Folder, ports: Mapping[str, int], receiver: Receiver) -> dic
         # Shorter than one would have it in production: people who watch a demo wait for the message.
         "group_wait_seconds": 1,
         "group_interval_seconds": 10,
+    }
+
+
+def _costs(folder: Folder, ports: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        "owner": "finance",
+        "listen": f"127.0.0.1:{ports['intake']}",
+        "zone": ZONE,
+        "users": {"in_metrics": 20, "hash_key": {"file": folder.secret("users-key", secrets.token_hex(32))}},
+        "budgets": [
+            {"name": "models", "usd": 150, "per": "month"},
+            {"name": "research", "usd": 20, "per": "day", "where": {"feature": "research"}, "hard": True},
+        ],
     }
 
 

@@ -20,6 +20,7 @@ from lab.alertmanager import Alertmanager
 from lab.demo import boards, judges, load, settings, systems
 from lab.demo.panels import PanelViewer
 from lab.demo.settings import Folder, url
+from lab.demo.spending import Spending, import_history
 from lab.process import Process, given_up_by
 from lab.prometheus import Prometheus
 from lab.receiver import Receiver
@@ -37,6 +38,7 @@ class Stack:
     ports: Mapping[str, int]
     systems: systems.Systems
     load: load.Load
+    spending: Spending
     receiver: Receiver
     service: Process
     prometheus: Prometheus
@@ -50,9 +52,12 @@ class Stack:
         """Where to look, line by line."""
         found = {
             "console": url(self.ports["console"]),
+            "costs": f"{url(self.ports['console'])}/costs",
             "metrics": self.metrics_url,
             "boards": f"{url(self.ports['panels'])}/dashboards   (stands for Grafana)",
             "messages": f"{url(self.ports['panels'])}/messages   (what Slack, PagerDuty and mail received)",
+            "intake": f"{url(self.ports['intake'])}   (/api/v1/usage and /v1/traces)",
+            "models": f"{self.spending.standin.url}   (stands for OpenAI and Anthropic)",
             "Prometheus": url(self.ports["prometheus"]),
             "Alertmanager": url(self.ports["alertmanager"]),
             "files": str(self.folder.path),
@@ -74,20 +79,35 @@ def start(
     folder = _folder(open_, say, keep=keep)
     receiver = Receiver(folder.received, http_port=held["webhooks"], smtp_port=held["mail"])
     open_.enter_context(receiver)
+    spending = Spending(held, open_)
     say("Starting " + "; ".join(systems.TITLES[name] for name in names) + " ...")
     running = systems.start_together(names, open_, stop)
     working = load.begin(running, open_)
     settings.write(folder, running, ports=held, receiver=receiver)
-    for line in judges.generate(folder):
+    for line in _prepare(folder, stop):
         say(line)
-    service, prometheus = _start_watchers(folder, held, receiver, open_=open_, stop=stop, say=say)
-    return Stack(folder, held, running, working, receiver, service, prometheus)
+    service, prometheus = _start_watchers(folder, held, receiver, spending, open_=open_, stop=stop, say=say)
+    return Stack(folder, held, running, working, spending, receiver, service, prometheus)
+
+
+def _prepare(folder: Folder, stop: threading.Event) -> list[str]:
+    """What has to be there before the service: the files that it generates, and the past in its ledger."""
+
+    def past() -> str:
+        with given_up_by(stop):
+            return import_history(folder)
+
+    with ThreadPoolExecutor(1) as pool:
+        imported = pool.submit(past)
+        said = judges.generate(folder)
+    return [*said, f"History of calls to models: {imported.result()}"]
 
 
 def _start_watchers(
     folder: Folder,
     held: Mapping[str, int],
     receiver: Receiver,
+    spending: Spending,
     *,
     open_: ExitStack,
     stop: threading.Event,
@@ -96,7 +116,8 @@ def _start_watchers(
     """The service, Alertmanager, Prometheus and the viewer, while the tools judge what they were given to read."""
     with ThreadPoolExecutor(1) as pool:
         judged = pool.submit(_judge, folder, stop)
-        service = _start_service(folder, held["console"], open_)
+        service = _start_service(folder, held, open_)
+        spending.begin(folder)
         routing = folder.generated / "alerts" / "alertmanager.yml"
         alertmanager = Alertmanager(routing, port=held["alertmanager"])
         prometheus = Prometheus(folder.generated / "deploy" / "prometheus.yml", port=held["prometheus"])
@@ -120,13 +141,14 @@ def _judge(folder: Folder, stop: threading.Event) -> list[str]:
         return judges.judge(folder)
 
 
-def _start_service(folder: Folder, port: int, open_: ExitStack) -> Process:
+def _start_service(folder: Folder, held: Mapping[str, int], open_: ExitStack) -> Process:
     words = [judges.command("stackledger"), "serve", "--config", str(folder.configuration)]
     service = Process(words, name="stackledger", directory=folder.path)
     open_.callback(service.stop)
     service.start()
-    with httpx.Client(base_url=url(port), timeout=5, trust_env=False) as client:
-        service.wait_ready(lambda: client.get("/-/ready").is_success)
+    with httpx.Client(timeout=5, trust_env=False) as client:
+        pages = [f"{url(held['console'])}/-/ready", f"{url(held['intake'])}/-/healthy"]
+        service.wait_ready(lambda: all(client.get(page).is_success for page in pages))
     return service
 
 

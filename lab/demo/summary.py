@@ -48,6 +48,7 @@ def lines(watched: Watched, *, began: float) -> list[str]:
         lambda: "load      " + ", ".join(_load(watched)),
         lambda: "behind    " + (", ".join(_behind(watched)) or "nothing here follows another"),
         lambda: "\n".join(_budgets(watched)),
+        lambda: "money     " + "; ".join(_money(watched.prometheus)),
         lambda: "alerts    " + (", ".join(_firing(watched.prometheus)) or "none fires"),
     )
     return [line for part in parts for line in _answered(part).splitlines() if line.strip()]
@@ -91,6 +92,34 @@ def _firing(prometheus: Prometheus) -> Iterator[str]:
     for series in prometheus.query('count by (alertname, severity, cluster) (ALERTS{alertstate="firing"})'):
         labels = series["metric"]
         yield f"{labels['alertname']} ({labels.get('severity', '?')}, {labels.get('cluster', '')})"
+
+
+# -- money -------------------------------------------------------------------------------------------------------------
+
+
+def _money(prometheus: Prometheus) -> Iterator[str]:
+    """Today's calls to models, and what is left of each budget, to the cent."""
+    cost = prometheus.value('max(stackledger_llm_cost_usd{period="today"})')
+    unpriced = prometheus.value('max(stackledger_llm_unpriced_calls{period="today"})')
+    if cost is None:
+        yield "nothing is known yet"
+        return
+    yield f"{_usd(cost)} today, {int(unpriced or 0):,} calls without a price"
+    users = 'max by (user) (stackledger_llm_user_cost_usd{period="today",user!~"|other"})'
+    for series in prometheus.query(f"topk(1, {users})"):
+        # By hash, as it leaves the ledger; `costs report --by user` tells the name to who may ask.
+        yield f"{_usd(float(series['value'][1]))} of it user {series['metric']['user'][:8]}"
+    left = "stackledger_budget_limit_usd - stackledger_budget_spent_usd - stackledger_budget_reserved_usd"
+    limits = {s["metric"]["budget"]: float(s["value"][1]) for s in prometheus.query("stackledger_budget_limit_usd")}
+    for series in prometheus.query(left):
+        name, rest = series["metric"]["budget"], float(series["value"][1])
+        yield f"budget {name}: " + (
+            f"{_usd(rest)} of {_usd(limits[name])} left" if rest >= 0 else f"overspent by {_usd(-rest)}"
+        )
+
+
+def _usd(amount: float) -> str:
+    return figure(amount, "currencyUSD")
 
 
 # -- error budgets ---------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -133,6 +134,9 @@ def test_each_fault_brings_its_page_with_a_link_that_shows_it_and_nothing_is_lef
         assert f"Fault {fault.name}:" in demo.said
     assert demo.said.count("It opens, and its panel") == len(FAULTS)
     assert "stackledger verify: 100 %" in demo.said
+    assert "The ledger has what the models answered" in demo.said
+    assert re.search(r"money     [\d,.]+ USD today, .*; budget models: .* left; budget research: .* left", demo.said)
+    assert "dashboard stackledger-costs" not in demo.said, "each of its panels has data"
     _no_secret_outside_its_file(folder, demo.said)
 
 

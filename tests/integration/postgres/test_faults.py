@@ -87,7 +87,7 @@ def test_beyond_the_largest_tables_the_rest_is_one_exact_sum(start: Start, tmp_p
         rows = 5_000 - table * 100
         cluster.sql(
             node,
-            f"CREATE TABLE t{table} AS SELECT i, repeat('x', 90) AS note FROM generate_series(1, {rows}) i",  # noqa: S608
+            f"CREATE TABLE t{table} AS SELECT i, repeat('x', 90) AS note FROM generate_series(1, {rows}) i",
         )
     cluster.sql(node, "ANALYZE")
 

@@ -29,7 +29,7 @@ WRITABLE = "stackledger_postgres_writable_nodes"
 
 def write(cluster: PostgresCluster, rows: int = 2_000) -> None:
     cluster.sql(cluster.nodes[0], "CREATE TABLE IF NOT EXISTS log (note text)")
-    cluster.sql(cluster.nodes[0], f"INSERT INTO log SELECT repeat('x', 500) FROM generate_series(1, {rows})")  # noqa: S608
+    cluster.sql(cluster.nodes[0], f"INSERT INTO log SELECT repeat('x', 500) FROM generate_series(1, {rows})")
 
 
 def level(address: str) -> Callable[[Snapshot], bool]:

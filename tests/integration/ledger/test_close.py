@@ -1,0 +1,174 @@
+"""Month close on both engines: the checklist, the statement that stays, and corrections with before, after and why."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stackledger import money
+from stackledger.errors import QuestionError, StorageError
+from stackledger.ledger.charges import focus
+from stackledger.ledger.charges.rows import identified
+from stackledger.ledger.charges.store import deliver
+from stackledger.ledger.engines.base import Engine, Statement
+from stackledger.ledger.prices.book import Line, Window
+from stackledger.ledger.reprice import reprice
+from stackledger.ledger.statements.answers import CloseReply, CloseRequest, close_month
+from stackledger.ledger.statements.store import statements
+from tests.integration.ledger import bill_generator as bills
+from tests.integration.ledger.building import Ledger, flat_rate
+
+
+def at(day: int, month: int = 9) -> int:
+    return round(datetime(2026, month, day, tzinfo=UTC).timestamp() * 1e6)
+
+
+class Opened:
+    """An open ledger at a time that the test sets."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.at_us = at(20, 10)
+        self.backlog = (0, 0.0)
+
+    def now_us(self) -> int:
+        return self.at_us
+
+    def book(self) -> str:
+        return "book-1"
+
+    def waiting(self) -> tuple[int, float]:
+        return self.backlog
+
+    def close(self, **more: Any) -> CloseReply:
+        known = {
+            "month": "2026-09", "zone": "UTC", "person": "anna", "role": "finance", "account": "tag.account",
+            "unpriced": ("openai/old-model",), "bills": ("mistral",), "tolerance_percent": "1",
+        }  # fmt: skip
+        return close_month(self, CloseRequest(**(known | more)))
+
+
+@pytest.fixture
+def opened(engine: Engine, tmp_path: Path) -> Opened:
+    Ledger(engine, bills.prices()).put(bills.events(), 1)
+    deliver(engine, identified(focus.charges(str(bills.write_focus(tmp_path / "bill.csv")))), 5)
+    return Opened(engine)
+
+
+def failed(reply: CloseReply) -> list[str]:
+    return [one.name for one in reply.checks if not one.passed]
+
+
+def test_each_line_of_the_checklist_keeps_the_month_open(opened: Opened) -> None:
+    assert failed(opened.close(dry=True)) == []
+    assert failed(opened.close(unpriced=(), bills=(), tolerance_percent="0.1")) == [
+        "every call has a price", "every bill is there and final", "differences are explained",
+    ]  # fmt: skip
+    detail = {one.name: one.detail for one in opened.close(unpriced=(), bills=()).checks}
+    assert "openai/old-model (2 calls)" in detail["every call has a price"]
+    assert "mistral/m-1 (no bill, 0 of 1 days)" in detail["every bill is there and final"]
+    opened.backlog = (3, 60 * 60 * 24 * 30.0)
+    assert failed(opened.close()) == ["all that was accepted is in the ledger"]
+    opened.backlog = (3, 60.0)  # what waits came after the month
+    opened.at_us = at(30)
+    assert failed(opened.close()) == [
+        "the month is over", "all that was accepted is in the ledger", "every bill is there and final",
+    ]  # fmt: skip
+    assert statements(opened.engine, "2026-09", "UTC") == []
+    with pytest.raises(QuestionError, match="signed by a person with a role"):
+        opened.close(role="")
+    with pytest.raises(QuestionError, match="not a month"):
+        opened.close(month="September")
+
+
+def test_a_statement_says_what_was_signed_and_by_whom(opened: Opened) -> None:
+    reply = opened.close()
+    assert (reply.number, reply.made) == (1, True)
+    assert hashlib.sha256(reply.json.encode()).hexdigest() == reply.sha256
+    told = json.loads(reply.json)
+    assert told["signed"] == {"name": "anna", "role": "finance"}
+    assert (told["zone"], told["book"], told["inbox"], told["delivery"]) == ("UTC", "book-1", 1, 1)
+    assert told["accepted"] == {"unpriced": ["openai/old-model"], "bills": ["mistral"]}
+    (whole,) = opened.engine.query("SELECT sum(cost) FROM llm_call")
+    assert money.parse(told["estimate"]["estimated_usd"]) == whole[0]
+    assert sum(money.parse(line["estimated_usd"]) for line in told["estimate"]["lines"]) == whole[0]
+    assert told["estimate"]["unpriced_calls"] == 2
+    assert all("pico_usd" in one or "unpriced" in one for one in told["estimate"]["rates"])
+    table = list(csv.DictReader(io.StringIO(reply.csv)))
+    assert sum(money.parse(row["amount"]) for row in table if row["side"] == "estimate") == whole[0]
+    again = opened.close()
+    assert (again.number, again.made, again.sha256) == (1, False, reply.sha256)
+    assert again.checks[0].passed
+
+
+def test_what_changes_a_closed_month_becomes_numbered_corrections(opened: Opened, tmp_path: Path) -> None:
+    """A vendor's price change backdated to the 14th, then late calls, then a bill restated twice."""
+    engine = opened.engine
+    first = opened.close()
+    before = money.parse(json.loads(first.json)["estimate"]["estimated_usd"])
+
+    prices = bills.prices()
+    old = prices.models["gpt-y"].windows[0]
+    raised = old.tiers[0][1].per_unit
+    new = flat_rate(5_000_000).windows[0].tiers
+    prices.models["gpt-y"] = Line("any", "gpt-y", (Window(old.tiers, None, at(16)), Window(new, at(16), None)))
+    assert raised != new[0][1].per_unit
+    prices.version = "book-2"
+    done = reprice(
+        engine, prices, from_us=at(1), until_us=at(1, 10), only_unpriced=False, cause="gpt-y backdated", made_us=9
+    )
+    assert done.changed == 4  # two calls on the 16th and two on the 17th, each with a request at 5 pico-USD x 10^6
+    second = opened.close()
+    told = json.loads(second.json)
+    assert (second.number, second.made, told["corrects"]) == (2, True, {"number": 1, "sha256": first.sha256})
+    (step,) = told["changes"]
+    assert step["cause"] == "new price of 4 calls (correction 1: gpt-y backdated)"
+    assert money.parse(step["before"]) == before
+    assert money.parse(step["difference"]) == done.difference == money.parse("2") + 4 * 5_000_000
+    assert step["after"] == told["estimate"]["estimated_usd"]
+
+    late = [one for one in bills.events() if one.id == "0-0"]
+    Ledger(engine, prices).put([type(late[0])(**_fields(late[0]) | {"id": "late"})], 2)
+    third = json.loads(opened.close().json)
+    assert [(one["cause"], one["difference"]) for one in third["changes"]] == [
+        ("1 calls that came after the close", "4.32")  # 540,000 x 8
+    ]
+    assert third["changes"][0]["before"] == told["estimate"]["estimated_usd"]
+
+    lines = identified(focus.charges(str(bills.write_focus(tmp_path / "a.csv", only="Anthropic"))))
+    for amount in ("8.01", "6.50"):
+        restated = [
+            one._replace(billed=money.parse(amount), row_id=amount) if one.category == "tax" else one for one in lines
+        ]
+        deliver(engine, restated, 7)
+    fourth = opened.close()
+    told = json.loads(fourth.json)
+    assert [(one["side"], one["source"], one["before"], one["after"], one["cause"]) for one in told["changes"]] == [
+        ("bill", "anthropic/org", "28.17", "28.41", "the bill of anthropic/org restated (delivery 2)"),
+        ("bill", "anthropic/org", "28.41", "26.90", "the bill of anthropic/org restated (delivery 3)"),
+    ]
+    assert [row["difference"] for row in csv.DictReader(io.StringIO(fourth.csv))] == ["0.24", "-1.51"]
+    kept = statements(engine, "2026-09", "UTC")
+    assert [one.number for one in kept] == [1, 2, 3, 4]
+    assert kept[0].facts == first.json
+    assert all(hashlib.sha256(one.facts.encode()).hexdigest() == one.sha256 for one in kept)
+    assert opened.close().made is False
+
+
+def test_a_statement_that_somebody_changed_is_noticed(opened: Opened) -> None:
+    told = opened.close()
+    digest = hashlib.sha256(b"{}").hexdigest()
+    opened.engine.state_month(Statement(2, "2026-09", "UTC", 1, "eve", "none", "forged", 1, digest, told.json))
+    with pytest.raises(StorageError, match="statement 2 of 2026-09 is not as eve signed it"):
+        opened.close()
+
+
+def _fields(one: Any) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in type(one).__struct_fields__}
