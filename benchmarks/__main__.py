@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("exposition", "start", "kafka", "redis")
+NAMES = ("exposition", "start", "kafka", "redis", "ledger", "ledger_queries")
 
 
 def main(words: list[str]) -> int:
