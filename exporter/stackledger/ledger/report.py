@@ -79,10 +79,30 @@ def ask(engine: Engine, question: Question, top: int | None = None) -> Answer:
     Only the lines that are wanted leave the store, unless tags are asked by: those are taken apart here. Raises
     QuestionError for what is no longer kept.
     """
+    if top is not None and question.by == ("user",):
+        dearest = _dearest_users(engine, question, top)
+        answer = _answer(engine, replace(question, where={**question.where, "user": dearest or ("",)}), None)
+        return _with_rest(engine, question, answer, top)
     of_tags = any(name.startswith(TAG) for name in question.by)
     answer = _answer(engine, question, None if top is None or of_tags else top)
-    if top is None or not question.by:
-        return answer
+    return answer if top is None or not question.by else _with_rest(engine, question, answer, top)
+
+
+def _dearest_users(engine: Engine, question: Question, top: int) -> tuple[str, ...]:
+    """The users that cost most: found by cost alone, in a quarter of the time that all their sums would take."""
+    calls, changes = (selection(engine, question, table) for table in ("llm_call", "correction"))
+    rows = engine.query(
+        "SELECT p.name FROM (SELECT person, sum(cost) AS cost FROM ("
+        f"SELECT t.person, t.cost FROM llm_call t WHERE {calls.sql} UNION ALL"
+        " SELECT t.person, coalesce(t.cost, 0) - coalesce(t.cost_before, 0) AS cost FROM correction t"
+        f" WHERE {changes.sql}) AS r GROUP BY person) AS s JOIN person p ON p.id = s.person"
+        " ORDER BY coalesce(s.cost, 0) DESC, p.name LIMIT ?",
+        [*calls.parameters, *changes.parameters, top],
+    )
+    return tuple(name for (name,) in rows)
+
+
+def _with_rest(engine: Engine, question: Question, answer: Answer, top: int) -> Answer:
     lines = answer.lines[:top]
     whole = _answer(engine, replace(question, by=()), None)
     rest = _difference(whole.lines[0], lines, len(question.by))

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from stackledger.errors import StorageError
 from stackledger.ledger.buckets import BUCKETS
 from stackledger.ledger.engines.base import Engine
+from stackledger.ledger.horizon import need_calls
 
 _UNITS: Final = ", ".join(f"sum(t.{name})" for name in BUCKETS)
 _MANY: Final = 500
@@ -57,6 +58,7 @@ def used(
     """Sums over the periods, as they are now; with `close` as they were then.
 
     With `late`, calls that came between the two, at their first price; what changed since is for `changed` to tell.
+    Raises QuestionError where single calls are no longer kept.
     """
     if not edges:
         return []
@@ -66,6 +68,7 @@ def used(
         came = f" AND t.batch > {int(close.inbox)} AND t.batch <= {int(late.inbox)}"
     later = made.replace("a.", "b.")
     first, last = min(one for one, _ in edges), max(one for _, one in edges)
+    need_calls(engine, first, "what was used at which price")
     person = "t.person" if people else "0"
     sql = (
         "WITH k AS (SELECT a.source_id, a.day, a.id, a.rate, a.cost FROM correction a WHERE a.ts >= ? AND a.ts < ?"
@@ -88,11 +91,12 @@ def used(
 
 
 def changed(engine: Engine, edges: Edges, close: Close, *, people: bool = False) -> list[Changed]:
-    """What corrections made since the close changed, each step for itself."""
+    """What corrections made since the close changed, each step for itself. Raises QuestionError as `used` does."""
     if not edges:
         return []
     person = "a.person" if people else "0"
     first, last = min(one for one, _ in edges), max(one for _, one in edges)
+    need_calls(engine, first, "what changed since a month was closed")
     sql = (
         f"SELECT d.period, a.context, {person}, a.rate_before, a.rate, sum(a.cost_before), a.cost_before IS NULL,"
         f" sum(a.cost), a.cost IS NULL, {_UNITS} FROM correction a"

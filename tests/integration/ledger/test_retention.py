@@ -23,6 +23,7 @@ from stackledger.ledger.event import Reason, Refusal
 from stackledger.ledger.report import Question, ask
 from stackledger.ledger.upkeep import retention
 from stackledger.ledger.upkeep.asking import TendRequest
+from stackledger.ledger.used import used
 from tests.integration.ledger import tend_in_a_loop
 from tests.integration.ledger.apply_in_a_loop import open_store
 from tests.integration.ledger.building import Ledger, event, reference
@@ -81,6 +82,9 @@ def test_reports_that_need_calls_say_how_far_back_they_reach(ledger: Ledger) -> 
         _report(engine, "user")
     with pytest.raises(QuestionError, match="by user"):
         ask(engine, Question((), date(2026, 3, 1), date(2026, 3, 9), BERLIN, {"user": ("u1",)}))
+    edges = [((DAY + 1) * 86_400_000_000, (DAY + 9) * 86_400_000_000)]
+    with pytest.raises(QuestionError, match="at which price"):  # bills, exports and statements begin there
+        used(engine, edges)
     by_user = _report(engine, "user", first=5)[1]
     assert sum(line.events for line in by_user) == _report(engine, first=5)[1][0].events
 

@@ -111,6 +111,6 @@ def _contributors(engine: Engine, budget: Budget, first: date, last: date) -> li
     return [
         Contributor(attribute, line.keys[0], str(line.cost))
         for attribute in _CONTRIBUTING
-        for line in ask(engine, Question((attribute,), first, last, zone, budget.where)).lines[:_CONTRIBUTORS]
+        for line in ask(engine, Question((attribute,), first, last, zone, budget.where), _CONTRIBUTORS).lines
         if line.cost
     ]
