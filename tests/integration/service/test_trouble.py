@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -69,16 +70,21 @@ def test_every_fault_is_told_by_its_target_and_hurts_no_other(troubled: Any, pee
             assert troubled.value("stackledger_scrape_failures_total", **labels), (labels, troubled.log)
 
 
+def _lines(service: Any) -> int:
+    """Lines of the log, but for what the interpreter's development mode tells of a slow turn on a busy machine."""
+    return sum(not re.search(r"Executing .* took [\d.]+ seconds", line) for line in service.log.splitlines())
+
+
 def test_nothing_leaks_and_the_log_stays_quiet_while_a_state_lasts(troubled: Any, peers: dict[Fault, Peer]) -> None:
     def runs() -> float:
         return troubled.value("stackledger_scrape_runs_total", target="good", lane="fast") or 0
 
     troubled.until(lambda: runs() >= 5, "five reads of the good target")
-    files, lines = troubled.value("process_open_fds"), troubled.log.count("\n")
+    files, lines = troubled.value("process_open_fds"), _lines(troubled)
     assert files is not None
     troubled.until(lambda: runs() >= 12, "twelve reads of the good target")
     assert troubled.value("process_open_fds") <= files + 3
-    assert troubled.log.count("\n") == lines, troubled.log
+    assert _lines(troubled) == lines, troubled.log
     for fault, peer in peers.items():
         peer.wait_open(0) if fault is Fault.RESET else None
     told = [line for line in troubled.log.splitlines() if "cannot read all of a target" in line]
