@@ -73,7 +73,7 @@ def test_a_frozen_broker_takes_nothing_away(cluster: KafkaCluster, reader: Reade
         assert moved.one(cm.ISR_SHRINKS) > 0
     finally:
         cluster.thaw(victim)
-    healed = reader.until(lambda seen: seen.snapshot.complete and seen.one(cm.UNDER_REPLICATED) == 0, timeout=90)
+    healed = reader.until(lambda seen: seen.snapshot.complete and seen.one(cm.UNDER_REPLICATED) == 0, timeout=180)
     assert _lags(healed) == _lags(before)
     assert healed.one(cm.ISR_EXPANDS) > 0
     assert healed.one(tm.RECORDS_PRODUCED, topic_name="frozen") == before.one(tm.RECORDS_PRODUCED, topic_name="frozen")
