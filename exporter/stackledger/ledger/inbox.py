@@ -80,15 +80,23 @@ class Inbox:
         self._db.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")  # every commit is on the disk when it returns
-        self._db.execute("BEGIN IMMEDIATE")
+        if self._version() == 0:
+            self._make()
+        if (version := self._version()) > _VERSION:
+            raise StorageError(f"{self.path} was written by a newer stackledger (format {version}): use that one")
+
+    def _version(self) -> int:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version == 0:
+        return int(version)
+
+    def _make(self) -> None:
+        """Make the tables. Only here is the lock taken: an inbox that is there is opened often, to look at it."""
+        self._db.execute("BEGIN IMMEDIATE")
+        if self._version() == 0:  # else another process was first
             for statement in _SCHEMA.strip().split(";\n"):
                 self._db.execute(statement)
             self._db.execute(f"PRAGMA user_version = {_VERSION}")
         self._db.execute("COMMIT")
-        if version > _VERSION:
-            raise StorageError(f"{self.path} was written by a newer stackledger (format {version}): use that one")
 
     def append(self, bodies: Sequence[Waiting]) -> list[int]:
         """Keep all, durably, or none; their numbers. Raises StorageFullError without room, else StorageError."""
