@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,9 +22,6 @@ from stackledger.cli import config_argument
 
 if TYPE_CHECKING:
     from stackledger.config import Configuration
-
-SUPERVISED = "STACKLEDGER_SUPERVISED"
-"""Set for processes that end when the one that started them does."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,11 +44,11 @@ def run(arguments: argparse.Namespace) -> int:
         configuration = configuration.with_data_dir(Path(arguments.data_dir))
     if arguments.role is None and configuration.of_domain(COST) is not None:
         return _supervise(arguments)
-    if os.environ.get(SUPERVISED):
-        from stackledger.serve.supervise import end_with_parent
-
-        end_with_parent()
     import uvloop
+
+    from stackledger.serve.supervise import end_with_parent
+
+    end_with_parent()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_role(arguments.role or "observe", configuration))

@@ -25,6 +25,7 @@ from stackledger.ledger.budgets.status import BudgetStatus
 from stackledger.ledger.event import UsageEvent
 from stackledger.ledger.intake.result import Taken
 from stackledger.serve.access import Access, ScopedRoute
+from stackledger.serve.http import body_of
 
 Keep = Callable[[Taken], Awaitable[tuple[Taken, int | None]]]
 """Keeps a taken event durably: what of it was taken, and its number in the inbox."""
@@ -87,11 +88,7 @@ def budget_routes(access: Access, socket: Path, keep: Keep) -> list[ScopedRoute]
 
 
 async def _read(request: Request, kind: type[Any]) -> Any:
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > _BODY_BYTES:
-            raise HTTPException(413, f"the body is above {_BODY_BYTES:,} bytes")
+    body = await body_of(request, _BODY_BYTES, HTTPException(413, f"the body is above {_BODY_BYTES:,} bytes"))
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.MsgspecError as error:

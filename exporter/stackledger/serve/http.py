@@ -13,6 +13,7 @@ from typing import Final
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.requests import Request
 
 from stackledger.clients.settings import split_address
 from stackledger.clock import Clock
@@ -52,6 +53,17 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave signals alone."""
         yield
+
+
+async def body_of(request: Request, limit: int, too_large: Exception) -> bytes:
+    """The body as it was sent. Raises `too_large` as soon as more than `limit` bytes have come."""
+    pieces, size = [], 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > limit:
+            raise too_large
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def give_memory_back() -> None:

@@ -35,7 +35,7 @@ from stackledger.serve.access import Access, ScopedRoute
 from stackledger.serve.app import defect, refusal
 from stackledger.serve.budget_routes import budget_routes
 from stackledger.serve.description import described
-from stackledger.serve.http import Server, calm_garbage_collection, listen, uvicorn_settings
+from stackledger.serve.http import Server, body_of, calm_garbage_collection, listen, uvicorn_settings
 
 if TYPE_CHECKING:
     from stackledger.serve.otlp_grpc import OtlpGrpc
@@ -182,7 +182,8 @@ async def _sent(request: Request, intake: Intake) -> _Sent:
     """What the request carries. Raises HTTPException when too much waits already, BodyError when it is too large."""
     if intake.is_full:
         raise HTTPException(429, intake.full_text, {"Retry-After": str(BUSY_SECONDS)})
-    body = await _body(request, intake.limit)
+    too_large = BodyError(Fault.TOO_LARGE, f"The body is above {intake.limit:,} bytes: send smaller batches.")
+    body = await body_of(request, intake.limit, too_large)
     headers = request.headers
     return _Sent(body, headers.get("content-type", ""), headers.get("content-encoding", ""))
 
@@ -195,15 +196,9 @@ def as_seen_at(http: Http, settings: CostSettings, address: str = "") -> Http:
     return own.model_copy(update={"anonymous": (Scope.INGEST, Scope.READ)})
 
 
-async def _body(request: Request, limit: int) -> bytes:
-    """The body as it was sent, at most `limit` bytes. Raises BodyError."""
-    pieces, size = [], 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > limit:
-            raise BodyError(Fault.TOO_LARGE, f"The body is above {limit:,} bytes: send smaller batches.")
-        pieces.append(piece)
-    return b"".join(pieces)
+def retry_seconds(error: Exception) -> int:
+    """After how long a sender may try again when the inbox refused."""
+    return FULL_SECONDS if isinstance(error, StorageFullError) else BUSY_SECONDS
 
 
 async def _wrong_body(_request: Request, error: Exception) -> Response:
@@ -215,7 +210,7 @@ async def _no_room(_request: Request, error: Exception) -> Response:
     full = isinstance(error, StorageFullError)
     detail = "the inbox has no room" if full else "the inbox cannot be written"
     _LOG.error(detail, extra={"reason": str(error)})
-    headers = {"Retry-After": str(FULL_SECONDS if full else BUSY_SECONDS)}
+    headers = {"Retry-After": str(retry_seconds(error))}
     return JSONResponse({"detail": f"{detail}: send again later, nothing of this body was taken"}, 503, headers=headers)
 
 

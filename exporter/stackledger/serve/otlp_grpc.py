@@ -15,11 +15,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from stackledger.config import Configuration, Scope
 from stackledger.config.root import Http, ServerTls
-from stackledger.errors import ConfigError, Mistake, StorageError, StorageFullError
+from stackledger.errors import ConfigError, Mistake, StorageError
 from stackledger.ledger.intake import genai, otlp
 from stackledger.ledger.intake.body import BodyError, Fault
 from stackledger.serve.access import Access
-from stackledger.serve.ingest import BUSY_SECONDS, FULL_SECONDS, Intake, as_seen_at
+from stackledger.serve.ingest import BUSY_SECONDS, Intake, as_seen_at, retry_seconds
 
 _LOG = logging.getLogger(__name__)
 _SERVICE: Final = "opentelemetry.proto.collector.trace.v1.TraceService"
@@ -93,9 +93,8 @@ class OtlpGrpc:
             await context.abort(_CODES[error.fault], str(error))
         except StorageError as error:
             _LOG.error("the inbox cannot be written", extra={"reason": str(error)})
-            seconds = FULL_SECONDS if isinstance(error, StorageFullError) else BUSY_SECONDS
             text = "the inbox cannot be written: send again later, nothing of this request was taken"
-            await _later(context, grpc.StatusCode.UNAVAILABLE, text, seconds)
+            await _later(context, grpc.StatusCode.UNAVAILABLE, text, retry_seconds(error))
         return otlp.response(taken)
 
     async def _check(self, context: Context) -> None:

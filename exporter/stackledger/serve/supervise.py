@@ -22,6 +22,8 @@ from stackledger.clock import Clock
 _LOG = logging.getLogger(__name__)
 
 ROLES: Final = ("observe", "ingest", "ledger")
+SUPERVISED: Final = "STACKLEDGER_SUPERVISED"
+"""Set for processes that end when the one that started them does."""
 _INPUT: Final = 2
 _FIRST_WAIT_SECONDS: Final = 1.0
 _LONGEST_WAIT_SECONDS: Final = 30.0
@@ -75,7 +77,7 @@ class Supervisor:
             began = self._clock.monotonic()
             child.process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "stackledger", "serve", *self._arguments, "--role", child.role,
-                env=os.environ | {"STACKLEDGER_SUPERVISED": "1"},
+                env=os.environ | {SUPERVISED: "1"},
                 start_new_session=True,  # a Ctrl-C reaches the supervisor alone, which ends them in order
             )  # fmt: skip
             code = await self._ended(child.process)
@@ -119,8 +121,8 @@ def _send(process: asyncio.subprocess.Process | None, number: int) -> None:
 
 
 def end_with_parent() -> None:
-    """Be told to end when the supervisor dies, however it dies. Linux only; elsewhere nothing happens."""
-    if sys.platform != "linux":
+    """Where a supervisor started us: be told to end when it dies, however it dies. Linux only."""
+    if SUPERVISED not in os.environ or sys.platform != "linux":
         return
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() == 1:  # it died before we asked

@@ -241,7 +241,7 @@ def test_tables_of_known_ids_grow_and_the_one_asked_longest_ago_goes(
 def test_ids_with_equal_hashes_are_told_apart(
     open_duck: Callable[[], DuckEngine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(duck, "_mixed", lambda hashes, sources: np.zeros(len(hashes), np.uint64))
+    monkeypatch.setattr(duck, "key_hashes", lambda hashes, sources: np.zeros(len(hashes), np.uint64))
     ledger = Ledger(open_duck())
     assert ledger.put([event(1), event(2), event(2)], 1).stored == 2
     applied = ledger.put([event(2), event(3), event(1, tokens=4)], 2)

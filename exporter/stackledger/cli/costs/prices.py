@@ -27,6 +27,7 @@ from stackledger.cli.costs.access import Place, data_dir_argument, ledger, place
 from stackledger.errors import OutputError, QuestionError
 
 if TYPE_CHECKING:
+    from stackledger.domains.cost.opening import PriceSource
     from stackledger.ledger.prices.book import PriceBook
     from stackledger.ledger.prices.history import Entry, History, Pending
     from stackledger.ledger.prices.update import Change
@@ -200,12 +201,9 @@ def _per_million(pico: int) -> str:
     return money.exact(pico * _MILLION)
 
 
-def _compare(source: object, file: str, now_us: int) -> int:
-    from stackledger.domains.cost.opening import PriceSource
+def _compare(source: PriceSource, file: str, now_us: int) -> int:
     from stackledger.ledger.prices.compare import disagreements
 
-    if not isinstance(source, PriceSource):
-        raise TypeError("compare needs the prices in force")
     found = disagreements(source.current(), Path(file), now_us)
     for one in found[:_SHOWN]:
         ours = "unknown" if one.ours is None else _per_million(one.ours)

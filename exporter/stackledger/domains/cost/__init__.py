@@ -10,6 +10,7 @@ from stackledger.clients.settings import LocalPath, TargetSettings
 from stackledger.collect.integration import Domain, Integration, Kept, NoState, Opening, Source
 from stackledger.domains.cost import metrics
 from stackledger.domains.cost.config import CostSettings
+from stackledger.ledger.wire import SOCKET
 
 if TYPE_CHECKING:
     from stackledger.model import AlertRule, Dashboard
@@ -41,7 +42,7 @@ def _alerts() -> tuple[AlertRule, ...]:
 
 
 def _target(_settings: CostSettings, data_dir: Path) -> LedgerTarget:
-    return LedgerTarget(name="ledger", socket=data_dir / "ledger.sock")
+    return LedgerTarget(name="ledger", socket=data_dir / SOCKET)
 
 
 COST = Domain(

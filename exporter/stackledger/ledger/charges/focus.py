@@ -11,7 +11,7 @@ from typing import Final
 
 from stackledger.ledger.charges.charge import Category, Charge, Kind
 from stackledger.ledger.charges.names import meaning, sender, tokens_in
-from stackledger.ledger.charges.reading import Faults, Row, RowError, read
+from stackledger.ledger.charges.reading import Row, RowError, collected
 
 _REQUIRED: Final = (
     "BilledCost", "BillingAccountId", "BillingCurrency", "BillingPeriodStart", "BillingPeriodEnd", "ChargeCategory",
@@ -35,15 +35,7 @@ _ONLY_MODELS: Final = frozenset(
 
 def charges(path: str, source: str = "", kind: str = "") -> Iterator[Charge]:
     """The lines of a file, not yet identified. Raises QuestionError with every row that is wrong."""
-    faults = Faults(path)
-    found = []
-    for row in read(path, _missing):
-        try:
-            found.append(_charge(row, path, source, kind))
-        except RowError as error:
-            faults.add(row, error)
-    faults.check()
-    yield from found
+    yield from collected(path, _missing, lambda row: _charge(row, path, source, kind))
 
 
 def _missing(columns: set[str]) -> list[str]:

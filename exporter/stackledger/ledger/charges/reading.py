@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from stackledger.errors import QuestionError
 from stackledger.money import PICO, rounded
 
+T = TypeVar("T")
 _CHUNK: Final = 10_000
 _SHOWN: Final = 20
 _WIDEST: Final = 10**34
@@ -68,6 +69,19 @@ def pico_of(text: str, name: str) -> int:
     if not value.is_finite() or abs(value) >= _WIDEST:
         raise RowError(f"{name} {text!r} is no amount: write a finite decimal")
     return rounded(Fraction(value) * PICO)
+
+
+def collected(path: str, required: Callable[[set[str]], list[str]], made: Callable[[Row], T]) -> list[T]:
+    """What `made` makes of each row. Raises QuestionError with every row that is wrong, not just the first."""
+    faults = Faults(path)
+    found = []
+    for row in read(path, required):
+        try:
+            found.append(made(row))
+        except RowError as error:
+            faults.add(row, error)
+    faults.check()
+    return found
 
 
 def read(path: str, required: Callable[[set[str]], list[str]]) -> Iterator[Row]:

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stackledger.ledger.engines.base import Refused
 from stackledger.ledger.event import Reason, Refusal
-from stackledger.ledger.rows import Flags, Model, Rows
+from stackledger.ledger.rows import Flags, Ints, Model, Rows
+
+_MIX: Final = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads small numbers over all bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,12 @@ class Twins:
     first: Flags
     duplicates: Sequence[int]
     conflicts: Sequence[int]
+
+
+def key_hashes(of_ids: NDArray[np.uint64], sources: Ints) -> NDArray[np.uint64]:
+    """Hashes of keys of one day, from those of their ids and the numbers of their sources."""
+    mixed: NDArray[np.uint64] = of_ids ^ (sources.astype(np.uint64) * _MIX)
+    return mixed
 
 
 def split_twins(rows: Rows, hashes: NDArray[np.uint64]) -> Twins:

@@ -7,7 +7,6 @@ on JSON (ids in hexadecimal, 64-bit numbers as strings, unknown fields ignored, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -17,11 +16,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from stackledger.ledger.intake import genai, otlp_json
 from stackledger.ledger.intake.body import BodyError, Fault, decompress
-from stackledger.ledger.intake.genai.span import Found, Span
+from stackledger.ledger.intake.genai.span import Span
 from stackledger.ledger.intake.result import Taken
 
 LARGEST_BODY: Final = 64 << 20
@@ -87,7 +86,7 @@ def _reasons(taken: Taken) -> str:
 def _spans(request: ExportTraceServiceRequest, slots: genai.Slots) -> list[Span]:
     spans: list[Span] = []
     for resource_spans in request.resource_spans:
-        resource = _found(resource_spans.resource.attributes, slots)
+        resource = slots.found(resource_spans.resource.attributes, _value)
         for scope_spans in resource_spans.scope_spans:
             scope = scope_spans.scope.name
             spans += [
@@ -98,30 +97,12 @@ def _spans(request: ExportTraceServiceRequest, slots: genai.Slots) -> list[Span]
                     end_ns=span.end_time_unix_nano,
                     failed=span.status.code == _FAILED,
                     scope=scope,
-                    found=_found(span.attributes, slots),
+                    found=slots.found(span.attributes, _value),
                     resource=resource,
                 )
                 for span in scope_spans.spans
             ]
     return spans
-
-
-def _found(attributes: Iterable[KeyValue], slots: genai.Slots) -> Found:
-    found: Found = {}
-    ranks: dict[str, int] = {}
-    by_name = slots.by_name
-    for attribute in attributes:
-        place = by_name.get(attribute.key)
-        if place is None:
-            continue
-        slot, rank = place
-        if slot in found and ranks[slot] < rank:
-            continue
-        value = _value(attribute.value)
-        if value is not None:
-            found[slot] = value
-            ranks[slot] = rank
-    return found
 
 
 def _value(value: AnyValue) -> str | float | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 
 from stackledger.ledger.intake import genai
 from stackledger.ledger.intake.body import BodyError, Fault
-from stackledger.ledger.intake.genai.span import Found, Span
+from stackledger.ledger.intake.genai.names import Found
+from stackledger.ledger.intake.genai.span import Span
 
 _FAILED: Final = 2
 _WHOLE: Final = re.compile(r"-?[0-9]{1,20}", re.ASCII)
@@ -73,7 +73,7 @@ def spans(data: bytes, slots: genai.Slots) -> list[Span]:
         return [
             _span(span, scope_spans.scope.name if scope_spans.scope else "", resource, slots)
             for resource_spans in request.resource_spans
-            for resource in [_found(resource_spans.resource.attributes if resource_spans.resource else [], slots)]
+            for resource in [slots.found(resource_spans.resource.attributes if resource_spans.resource else [], _value)]
             for scope_spans in resource_spans.scope_spans
             for span in scope_spans.spans
         ]
@@ -91,7 +91,7 @@ def _span(span: _Span, scope: str, resource: Found, slots: genai.Slots) -> Span:
         end_ns=_nanoseconds(span.end_time_unix_nano),
         failed=span.status is not None and span.status.code in {_FAILED, "STATUS_CODE_ERROR"},
         scope=scope,
-        found=_found(span.attributes, slots),
+        found=slots.found(span.attributes, _value),
         resource=resource,
     )
 
@@ -103,25 +103,8 @@ def _nanoseconds(told: int | str) -> int:
     return int(told) if told.isascii() and told.isdigit() and len(told) <= len(str(2**64)) else 0
 
 
-def _found(attributes: Iterable[_Attribute], slots: genai.Slots) -> Found:
-    found: Found = {}
-    ranks: dict[str, int] = {}
-    by_name = slots.by_name
-    for attribute in attributes:
-        place = by_name.get(attribute.key)
-        if place is None:
-            continue
-        slot, rank = place
-        if slot in found and ranks[slot] < rank:
-            continue
-        value = _value(_VALUE.decode(attribute.value))
-        if value is not None:
-            found[slot] = value
-            ranks[slot] = rank
-    return found
-
-
-def _value(value: _Value) -> str | float | None:
+def _value(raw: msgspec.Raw) -> str | float | None:
+    value = _VALUE.decode(raw)
     if value.string_value:
         return value.string_value
     number = value.int_value

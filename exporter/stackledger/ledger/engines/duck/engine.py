@@ -35,7 +35,7 @@ from stackledger.ledger.engines.base import (
 from stackledger.ledger.engines.deliveries import SAME_STATEMENT, check_delivery, check_statement
 from stackledger.ledger.engines.duck.known_ids import Hashes, KnownDays
 from stackledger.ledger.engines.numbers import Numbers
-from stackledger.ledger.engines.repeats import conflict, same_model, split_twins, untold
+from stackledger.ledger.engines.repeats import conflict, key_hashes, same_model, split_twins, untold
 from stackledger.ledger.rows import QUARTER_US, Flags, Ints, Rows
 
 _ALGORITHM: Final = f"duckdb-{duckdb.__version__}"  # its hash function may change with a version
@@ -44,7 +44,6 @@ _SAVE_EVERY: Final = 200
 """Commits between two times that the tables of known ids are brought to the disk."""
 _RECALLED_ROWS: Final = 2_000_000
 _BUCKET_LIST: Final = ", ".join(BUCKETS)
-_MIX: Final = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads small numbers over all bits
 
 
 class DuckEngine:
@@ -404,7 +403,7 @@ class DuckEngine:
             return np.empty(0, np.uint64)
         with self._cursor({"ids": {"id": np.array(rows.ids, object)}}) as cursor:
             found = cursor.execute("SELECT hash(id) AS h FROM ids").fetchnumpy()["h"]
-        return _mixed(np.asarray(found, np.uint64), rows.source)
+        return key_hashes(np.asarray(found, np.uint64), rows.source)
 
     def _recalled(self, day: int, covers: int) -> Iterator[Hashes]:
         """Hashes of the day's calls in batches above `covers`, some at a time."""
@@ -419,7 +418,7 @@ class DuckEngine:
                     f"SELECT hash(id) AS h, source_id FROM llm_call WHERE {where} AND rowid >= ? AND rowid < ?",
                     [day, covers, start, start + _RECALLED_ROWS],
                 ).fetchnumpy()
-                yield _mixed(np.asarray(chunk["h"], np.uint64), np.asarray(chunk["source_id"], np.int64))
+                yield key_hashes(np.asarray(chunk["h"], np.uint64), np.asarray(chunk["source_id"], np.int64))
 
     def _counted(self, day: int, through: int) -> int:
         """How many of the day's calls are in batches up to `through`."""
@@ -507,12 +506,6 @@ class DuckEngine:
 
 def _quoted(text: str, mark: str) -> str:
     return f"{mark}{text.replace(mark, mark * 2)}{mark}"
-
-
-def _mixed(hashes: Hashes, sources: Ints) -> Hashes:
-    """A hash of source and id."""
-    mixed: Hashes = hashes ^ (sources.astype(np.uint64) * _MIX)
-    return mixed
 
 
 @contextmanager

@@ -43,11 +43,10 @@ from stackledger.ledger.engines.postgres.copying import (
 )
 from stackledger.ledger.engines.postgres.tables import CALLS, MIGRATIONS
 from stackledger.ledger.engines.postgres.writer import Writer
-from stackledger.ledger.engines.repeats import conflict, same_model, split_twins, untold
+from stackledger.ledger.engines.repeats import conflict, key_hashes, same_model, split_twins, untold
 from stackledger.ledger.engines.sums import corrected_sums, quarter_sums
 from stackledger.ledger.rows import Flags, Rows
 
-_MIX: Final = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads small numbers over all bits
 _LOOK_UP: Final = f"""
 SELECT w.place - 1, c.context, x.provider, x.model, {", ".join(f"coalesce(c.{name}, 0)" for name in BUCKETS)}
 FROM unnest(%s::int[], %s::int[], %s::text[]) WITH ORDINALITY AS w(source_id, day, id, place)
@@ -337,5 +336,4 @@ def _by_key(rows: Rows) -> Rows:
 def _hashes(rows: Rows) -> NDArray[np.uint64]:
     """Equal for equal keys of a day, within this process."""
     of_ids = np.fromiter(map(hash, rows.ids), np.int64, len(rows)).view(np.uint64)
-    mixed: NDArray[np.uint64] = of_ids ^ (rows.source.astype(np.uint64) * _MIX)
-    return mixed
+    return key_hashes(of_ids, rows.source)

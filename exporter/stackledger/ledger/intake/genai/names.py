@@ -8,7 +8,8 @@ during a migration, and tell the same. Attributes that hold messages are not her
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -147,6 +148,22 @@ class AttributeNames(msgspec.Struct, frozen=True):
     """Instrumentation scopes whose input count leaves the caches out, against the conventions."""
 
 
+Found = dict[str, Any]
+"""Slot to the value of the attribute that came first among its names: a string, an int or a float."""
+
+
+class Attribute(Protocol):
+    """An attribute in either encoding of OTLP."""
+
+    @property
+    def key(self) -> str:
+        """Its name."""
+
+    @property
+    def value(self) -> Any:
+        """Its value as it was sent."""
+
+
 class Slots:
     """Attribute name to (slot, rank): what a reader of spans looks attributes up in."""
 
@@ -158,6 +175,24 @@ class Slots:
             for slot, attributes in {**who, **_FIXED}.items()
             for rank, attribute in enumerate(attributes)
         }
+
+    def found(self, attributes: Iterable[Attribute], value: Callable[[Any], str | float | None]) -> Found:
+        """Values by slot; of several names of one slot the first in rank. `value` is asked for known names alone."""
+        found: Found = {}
+        ranks: dict[str, int] = {}
+        by_name = self.by_name
+        for attribute in attributes:
+            place = by_name.get(attribute.key)
+            if place is None:
+                continue
+            slot, rank = place
+            if slot in found and ranks[slot] < rank:
+                continue
+            told = value(attribute.value)
+            if told is not None:
+                found[slot] = told
+                ranks[slot] = rank
+        return found
 
 
 WHO: Final = ("user", "team", "feature", "environment", "api_key", "source")

@@ -22,12 +22,9 @@ from stackledger.ledger.buckets import LARGEST_COUNT, Usage
 from stackledger.ledger.event import Reason, Refusal, UsageEvent
 from stackledger.ledger.intake.arithmetic import ReadingError, Totals, divide, reasoning_apart, whole
 from stackledger.ledger.intake.build import build, sound
-from stackledger.ledger.intake.genai.names import COUNTS, WHO, AttributeNames
+from stackledger.ledger.intake.genai.names import COUNTS, WHO, AttributeNames, Found
 from stackledger.ledger.intake.names import served_by
 from stackledger.ledger.intake.providers.reading import shown, tier
-
-Found = dict[str, Any]
-"""Slot to the value of the attribute that came first among its names: a string, an int or a float."""
 
 _CALLS: Final = frozenset(
     {
