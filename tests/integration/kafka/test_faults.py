@@ -83,6 +83,16 @@ def _lags(seen: Seen) -> dict[str, float]:
     return {dict(row)["group_id"]: lag for row, lag in seen.rows(gm.LAG, topic_name="frozen").items()}
 
 
+def test_a_slow_reading_that_was_too_late_marks_its_own_lane_alone(cluster: KafkaCluster, reader: Reader) -> None:
+    asked = cluster.broker(1)  # the lowest number, which is the one asked for what any broker can tell
+    cluster.freeze(asked)
+    try:
+        assert isinstance(reader.sweep("slow").snapshot.facets["configs"], ReadTimeoutError)
+    finally:
+        cluster.thaw(asked)
+    assert reader.until(lambda seen: seen.snapshot.complete, timeout=180).snapshot.facets["configs"] is None
+
+
 def test_a_killed_broker_and_its_return(cluster: KafkaCluster, reader: Reader) -> None:
     cluster.create_topic("killed", partitions=6)
     cluster.create_topic("killed-alone", partitions=3, replicas=1)

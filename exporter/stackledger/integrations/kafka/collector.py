@@ -63,7 +63,8 @@ class KafkaSource:
         self._traffic = Traffic()
         self._suspects: frozenset[int] = frozenset()
         self._release: str | None = None
-        self._config_error: TargetError | None = None
+        self._config_errors: dict[str, TargetError | None] = {}
+        """By lane, each as of its last reading: what the slow lane was too late for must not mark the fast one."""
         probe = opening.settings.probe
         self._probe = Probe(opening.settings, probe, opening.state, opening.clock) if probe is not None else None
 
@@ -147,7 +148,9 @@ class KafkaSource:
             )
             await self._by(ends, "DescribeProducers", learning)
         missing = [name for name in answers.metadata.topics if name not in self._state.configs]
-        if missing and not isinstance(self._config_error, AuthError):
+        if not missing:
+            self._config_errors.pop("fast", None)
+        elif not any(isinstance(error, AuthError) for error in self._config_errors.values()):
             await self._read_configs("fast", broker_id, missing, ends)
 
     async def _by(self, ends: float, what: str, answer: Awaitable[T]) -> T | TargetError:
@@ -163,7 +166,7 @@ class KafkaSource:
         """Settings are kept chunk by chunk, so that a cluster with very many topics gets on in every sweep."""
         reading = read_configs(self._cluster(lane), broker_id, topics, into=self._state.configs)
         answer = await self._by(ends, "DescribeConfigs", reading)
-        self._config_error = answer  # None where all is well
+        self._config_errors[lane] = answer  # None where all is well
 
     def _snapshot(self, answers: Answers) -> Snapshot:
         state, view, topics = self._state, self._view, answers.metadata.topics
@@ -195,7 +198,8 @@ class KafkaSource:
             view.peer.probe(part, state.probe, sight.in_flight)
             probed["probe"] = sight.trouble
         failed = {samples.address_of(answers.expected[key]): error for key, error in answers.failed.items()}
-        facets = {**answers.facets, "quorum": answers.quorum.error, "configs": self._config_error, **probed}
+        configs = self._config_errors.get("fast")
+        facets = {**answers.facets, "quorum": answers.quorum.error, "configs": configs, **probed}
         return Snapshot(parts, failed, facets)
 
     # -- the slow lane -----------------------------------------------------------------------------------------------
@@ -227,4 +231,4 @@ class KafkaSource:
             unread=answers.transactions.unread,
         )
         add_transactions(part, answers.transactions, judged)
-        return Snapshot(parts, failed, {**answers.facets, "configs": self._config_error})
+        return Snapshot(parts, failed, {**answers.facets, "configs": self._config_errors.get("slow")})
