@@ -105,7 +105,8 @@ class Call:
         }
         for name in WHO:
             if name in told:
-                fields[name] = _text(told, name)
+                value = told[name]
+                fields[name] = value if type(value) is str else _text(told, name)
         if "tier" in found:
             fields["service_tier"] = tier(_text(found, "tier"))
         return fields
@@ -139,14 +140,14 @@ def usage(span: Span, provider: str, names: AttributeNames) -> Usage:
     if provider == "google" and told_total is not None and not totals.reasoning:
         # OpenLLMetry passes on candidatesTokenCount, which leaves the thoughts to the total.
         totals.reasoning = max(0, told_total - totals.input - totals.output)
-    apart = reasoning_apart(
+    if totals.reasoning and reasoning_apart(
         input=totals.input,
         output=totals.output,
         reasoning=totals.reasoning,
         total=told_total,
         usual=totals.reasoning > totals.output and provider in {"google", "x-ai"},
-    )
-    totals.output += totals.reasoning if apart else 0
+    ):
+        totals.output += totals.reasoning
     return divide(totals, "The span")
 
 
