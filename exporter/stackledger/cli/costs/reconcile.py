@@ -81,8 +81,8 @@ def _json(reply: ReconcileReply) -> dict[str, Any]:
                 "last": one.last.isoformat(),
                 "model": one.model,
                 "unit": one.unit,
-                "estimated_units": _units(one.estimated_units),
-                "billed_units": None if one.billed_units is None else _units(one.billed_units),
+                "estimated_units": _units(one.estimated_units, group=""),
+                "billed_units": None if one.billed_units is None else _units(one.billed_units, group=""),
                 "estimated_usd": money.exact(int(one.estimated)),
                 "billed_usd": money.exact(int(one.billed)),
                 "difference_usd": money.exact(int(one.billed) - int(one.estimated)),
@@ -153,8 +153,8 @@ def _signed(amount: int, *, sign: bool = True) -> str:
     return f"+{text}" if sign and amount > 0 else text
 
 
-def _units(pico: str) -> str:
-    return f"{int(pico) // money.PICO:,}" if int(pico) % money.PICO == 0 else money.exact(int(pico))
+def _units(pico: str, *, group: str = ",") -> str:
+    return f"{int(pico) // money.PICO:{group}}" if int(pico) % money.PICO == 0 else money.exact(int(pico))
 
 
 def _coverage(one: AccountTold) -> str | None:
