@@ -118,6 +118,7 @@ def _costs(folder: Folder, ports: Mapping[str, int]) -> dict[str, Any]:
         "users": {"in_metrics": 20, "hash_key": {"file": folder.secret("users-key", secrets.token_hex(32))}},
         "budgets": [
             {"name": "models", "usd": 150, "per": "month"},
+            {"name": "tickets", "usd": 10, "per": "day", "where": {"feature": "tickets"}, "hard": True},
             {"name": "research", "usd": 20, "per": "day", "where": {"feature": "research"}, "hard": True},
         ],
     }
