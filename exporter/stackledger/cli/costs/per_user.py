@@ -65,68 +65,27 @@ def _last_month(zone: str) -> str:
     return f"{today.replace(day=1) - timedelta(days=1):%Y-%m}"
 
 
-def _exact(pico: str | None) -> str | None:
-    return None if pico is None else money.exact(int(pico))
-
-
 def _json(reply: PerUserReply) -> dict[str, Any]:
     """Amounts as exact decimals; what is not known is null."""
-    return {
-        "month": reply.month,
-        "zone": reply.zone,
-        "definition": reply.definition,
-        "known": reply.known,
-        "provisional": reply.provisional,
-        "reasons": [{"reason": one.reason, "words": one.words} for one in reply.reasons],
-        "notes": reply.notes,
-        "active_users": reply.users,
-        "active_users_from": reply.users_told,
-        "users_with_calls": reply.users_with_calls,
-        "calls": reply.calls,
-        "tokens": reply.tokens,
-        "cost_usd": _exact(reply.total),
-        "per_user_usd": _exact(reply.per_user),
-        "per_request_usd": _exact(reply.per_request),
-        "per_thousand_tokens_usd": _exact(reply.per_thousand_tokens),
-        "target_usd": _exact(reply.target),
-        "parts": [{"part": one.part, **_amounts(one)} for one in reply.parts],
-        "sources": [
-            {
-                "kind": one.kind,
-                "source": one.source,
-                "currency": one.currency,
-                "amount": _exact(one.amount),
-                "usd": _exact(one.usd),
-                "rates": one.rates,
-                "status": one.status,
-            }
-            for one in reply.sources
-        ],
-        "users": [
-            {
-                "user": one.name or SILENT,
-                "users": one.users,
-                "calls": one.calls,
-                **{f"{part}_usd": _exact(amount) for part, amount in one.parts.items()},
-                "cost_usd": _exact(one.total),
-            }
-            for one in reply.rows
-        ],
-    }
+    from stackledger.ledger.per_user.facts import exact, facts_of
 
-
-def _amounts(one: PartTold) -> dict[str, str | None]:
-    return {
-        "cost_usd": _exact(one.amount),
-        "per_user_usd": _exact(one.per_user),
-        "per_request_usd": _exact(one.per_request),
-        "per_thousand_tokens_usd": _exact(one.per_thousand_tokens),
-    }
+    users = [
+        {
+            "user": one.name or SILENT,
+            "users": one.users,
+            "calls": one.calls,
+            **{f"{part}_usd": exact(amount) for part, amount in one.parts.items()},
+            "cost_usd": exact(one.total),
+        }
+        for one in reply.rows
+    ]
+    return facts_of(reply) | ({"users": users} if users else {})
 
 
 def _write_csv(reply: PerUserReply, *, by_user: bool) -> None:
     """Every line with the definition, so that no number leaves without it. What is not known is an empty cell."""
     from stackledger.cli.costs.report import harmless
+    from stackledger.ledger.per_user.facts import amounts_of, exact
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
     tail = [" ".join(reply.definition), "; ".join(one.words for one in reply.reasons)]
@@ -136,16 +95,16 @@ def _write_csv(reply: PerUserReply, *, by_user: bool) -> None:
             ["month", "user", "users", "calls", *(f"{part}_usd" for part in parts), "cost_usd", "definition", "unknown"]
         )
         for row in reply.rows:
-            costs = [_exact(row.parts[part]) for part in parts]
+            costs = [exact(row.parts[part]) for part in parts]
             name = harmless(row.name or SILENT)
-            writer.writerow([reply.month, name, row.users, row.calls, *costs, _exact(row.total), *map(harmless, tail)])
+            writer.writerow([reply.month, name, row.users, row.calls, *costs, exact(row.total), *map(harmless, tail)])
         return
-    heads = list(_amounts(reply.parts[0])) if reply.parts else []
+    heads = list(amounts_of(reply.parts[0])) if reply.parts else []
     writer.writerow(["month", "part", "active_users", *heads, "definition", "unknown"])
     for one in reply.parts:
-        writer.writerow([reply.month, one.part, reply.users, *_amounts(one).values(), *map(harmless, tail)])
+        writer.writerow([reply.month, one.part, reply.users, *amounts_of(one).values(), *map(harmless, tail)])
     totals = (reply.total, reply.per_user, reply.per_request, reply.per_thousand_tokens) if reply.parts else ()
-    writer.writerow([reply.month, "all", reply.users, *map(_exact, totals), *map(harmless, tail)])
+    writer.writerow([reply.month, "all", reply.users, *map(exact, totals), *map(harmless, tail)])
 
 
 def _text(reply: PerUserReply) -> Iterator[str]:

@@ -13,7 +13,6 @@ from datetime import date
 
 import msgspec
 
-from stackledger import money
 from stackledger.errors import QuestionError
 from stackledger.ledger.asked import Open
 from stackledger.ledger.charges.charge import Kind
@@ -271,8 +270,3 @@ def _divided(
             for one in [*sorted(lines, key=lambda line: (-line.total, line.name)), *([rest] if rest else [])]
         ]
     return msgspec.structs.replace(found, parts=parts, total=str(sum(each)), rows=by_user, **totals)
-
-
-def usd(pico: str | None) -> str | None:
-    """An amount as an exact decimal; None stays unknown."""
-    return None if pico is None else money.exact(int(pico))
