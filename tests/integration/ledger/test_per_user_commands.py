@@ -241,7 +241,8 @@ def test_the_service_shows_the_value_on_its_page_and_its_metrics(
     )
     shown = "\n".join(samples())
     for words in (
-        'part="infrastructure"} 45', 'part="llm_attributed"} 2', 'part="llm_allocated"} 0.5', "stackledger_cost_active_users{", 'reason="none"} 1',
+        'part="infrastructure"} 45', 'part="llm_attributed"} 2', 'part="llm_allocated"} 0.5',
+        "stackledger_cost_active_users{", 'reason="none"} 1',
         f'month="{MONTH}"', 'users_from="ledger"',
     ):  # fmt: skip
         assert words in shown

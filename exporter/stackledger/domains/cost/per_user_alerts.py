@@ -59,7 +59,7 @@ def _unknown() -> AlertRule:
         summary="Last month's cost per active user is still UNKNOWN, {{ $value | humanizeDuration }} after its end",
         description="A bill, a rate, a price or the number of active users is missing. `stackledger costs per-user`"
         " says which, and what to do.",
-        panel=d.UNKNOWN_FOR,
+        panel=d.SINCE_END,
         tests=(
             RuleTest(
                 title="UNKNOWN for more than twelve days becomes a ticket, and it ends when the value is known",

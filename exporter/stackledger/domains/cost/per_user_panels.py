@@ -5,7 +5,7 @@ from __future__ import annotations
 from stackledger.catalogue import Cluster
 from stackledger.domains.cost import per_user_metrics as m
 from stackledger.model import ColumnStyle, Panel, Query, Row, Style, ValueText
-from stackledger.promql import equals, select
+from stackledger.promql import select
 
 _SAME = " Nothing is shown while it is UNKNOWN. The same exactly: `stackledger costs per-user`."
 
@@ -85,20 +85,12 @@ KNOWN = Panel(
     width=8,
     height=4,
 )
-UNKNOWN_FOR = Panel(
-    key="active-user-unknown",
-    title="Cost per active user UNKNOWN, since the month's end",
-    queries=(
-        Query(
-            select(m.MONTH_END)
-            .age()
-            .max(Cluster)
-            .and_(equals(select(m.PER_USER_KNOWN), 0).vector.max(Cluster), on=(Cluster,)),
-            "since the end",
-        ),
-    ),
-    description="Time since the month ended, while its value is UNKNOWN. Bills take up to ten days; longer: the panel"
-    " beside names the reason.",
+SINCE_END = Panel(
+    key="month-ended",
+    title="Time since the month ended",
+    queries=(Query(select(m.MONTH_END).age().max(Cluster), "last month"),),
+    description="Bills take up to ten days. Above the line and still UNKNOWN: the panel beside names the reason, and"
+    " `costs per-user` what to do.",
     width=8,
     minimum=0,
 )
@@ -126,5 +118,5 @@ def row() -> Row:
     """The row."""
     return Row(
         "What does an active user cost?",
-        (COST, ACTIVE_USERS, KNOWN, UNKNOWN_FOR, PARTS, LOADED, OF_TARGET, PER_REQUEST, PER_TOKENS, DEFINITION),
+        (COST, ACTIVE_USERS, KNOWN, SINCE_END, PARTS, LOADED, OF_TARGET, PER_REQUEST, PER_TOKENS, DEFINITION),
     )
