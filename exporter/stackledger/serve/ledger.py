@@ -37,7 +37,7 @@ _LOG = logging.getLogger(__name__)
 _IDLE_SECONDS = 0.5
 _RETRY_SECONDS = 5.0
 _SUMMARY_SECONDS = 15.0
-_DIVIDE_SECONDS = 120.0
+_DIVIDE_SECONDS = 300.0
 """It reads all calls of a month; and nobody waits for a month's value by the minute."""
 _SETTLED_SECONDS = 60.0
 """What waits at the start comes first."""
@@ -109,7 +109,7 @@ class LedgerProcess:
         """What the work returns; None when the store refused. One line is logged when that begins, one when it ends."""
         try:
             done = await asyncio.to_thread(work)
-        except (StorageError, ConfigError) as error:
+        except (StorageError, ConfigError, QuestionError) as error:
             _LOG.log(
                 logging.DEBUG if what in self._failing else logging.ERROR,
                 "cannot %s",

@@ -193,6 +193,13 @@ def test_whoever_charged_the_month_before_is_missed_and_so_is_who_is_declared(wh
     assert reasons(reply) == {Reason.NO_BILL}
     assert "google/, which charged the month before" in words(reply)
     assert asked(whole, sources=("hosting",)).known  # who is declared takes the place of the guess
+    allocation = bill(tmp_path / "c.csv", "opencost,2026-03-01,2026-03-31,80,USD,o,usage")
+    deliver(whole.engine, allocation, at(2, 4))  # of the same machines
+    reply = asked(whole, sources=("hosting",))
+    assert (reply.known, amounts(reply)["infrastructure"]) == (True, "100.00")
+    assert reply.notes == [
+        "charges for infrastructure of opencost/ do not count: costs.per_user.sources does not name it"
+    ]
     reply = asked(whole, sources=("hosting", "cdn/1"))
     assert "no charge of cdn/1 for 2026-03" in words(reply)
     assert unknown(reply)
@@ -211,6 +218,7 @@ def test_calls_that_are_no_longer_kept_are_unknown(whole: Opened) -> None:
     reply = asked(whole, users=Source.IMPORTED)
     assert Reason.CALLS_NOT_KEPT in reasons(reply)
     assert unknown(reply)
+    assert Reason.CALLS_NOT_KEPT in reasons(asked(whole, llm=Llm.BILLED))
 
 
 def test_engineering_tax_and_longer_charges(whole: Opened, tmp_path: Path) -> None:

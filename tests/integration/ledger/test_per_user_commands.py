@@ -230,7 +230,7 @@ def test_the_service_shows_the_value_on_its_page_and_its_metrics(
     service.ask("import", "--format", "bill", "--kind", "infrastructure", finance.file("hosting.csv"))
     told = json.loads(service.ask("per-user", "--json"))
     assert (told["per_user_usd"], told["active_users"]) == ("47.50", 2)
-    service.kill("ledger")  # it computes at its start, and then every two minutes
+    service.kill("ledger")  # it computes at its start, and then every five minutes
 
     def samples() -> list[str]:
         text = httpx.get(f"{service.page}/metrics", timeout=5).text

@@ -67,8 +67,9 @@ class PerUser(Settings):
     """Whether charges of kind engineering count: wages and contractors, `costs import --format bill --kind
     engineering`."""
     sources: tuple[str, ...] = ()
-    """Whose charges must be there for a month to be known, by source (provider/account) or provider. Default: whoever
-    charged for the month or the month before."""
+    """Whose charges count and must be there for a month to be known, by source (provider/account) or provider: name
+    them where two tell of the same cost, as a cloud's bill and an allocation of it do. Default: all count, and whoever
+    charged for the month before must be there."""
     leave_out: tuple[Category, ...] = ()
     """Categories of charges that count nowhere, for instance tax."""
     spread: Key = Key.EQUAL

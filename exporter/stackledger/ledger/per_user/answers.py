@@ -8,20 +8,19 @@ active user. Anything less is UNKNOWN with its reasons; it is never taken for 0.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-
-import msgspec
 
 from stackledger.errors import QuestionError
 from stackledger.ledger.asked import Open
 from stackledger.ledger.charges.charge import Kind
-from stackledger.ledger.per_user.arithmetic import THOUSAND, attribution, per, split_by_user
+from stackledger.ledger.per_user.arithmetic import attribution
 from stackledger.ledger.per_user.calls import Calls, calls_of
 from stackledger.ledger.per_user.charged import Ask, Charged, SourceSum, charged
 from stackledger.ledger.per_user.definition import USERS_WORDS, Definition, Llm, Part, Reason, Source, Why
+from stackledger.ledger.per_user.dividing import divided
 from stackledger.ledger.per_user.users import Users, told_users
-from stackledger.ledger.per_user.values import PartTold, PerUserReply, PerUserRequest, UserRow
+from stackledger.ledger.per_user.values import PartTold, PerUserReply, PerUserRequest
 from stackledger.ledger.periods import Period, month_named, whole, zone_named
 from stackledger.ledger.rates import Rates
 from stackledger.ledger.reconcile.answers import reconciled
@@ -51,6 +50,7 @@ class _Part:
     amounts: Mapping[Part, int | None]
     sources: Sequence[SourceSum] = ()
     reasons: Sequence[Why] = ()
+    notes: Sequence[str] = ()
 
 
 class _Month:
@@ -93,7 +93,7 @@ class _Month:
             definition=definition.words(month.label),
             facts=_facts(definition),
             reasons=reasons,
-            notes=list(self._notes(calls, users.number)),
+            notes=[*self._notes(calls, users.number), *(note for one in parts for note in one.notes)],
             parts=[PartTold(part, _digits(amounts.get(part))) for part in self._parts()],
             calls=calls.calls,
             tokens=calls.tokens,
@@ -106,7 +106,7 @@ class _Month:
         known = {part: amount for part, amount in amounts.items() if amount is not None}
         if reasons or users.number is None or calls.users is None:
             return found
-        return _divided(found, known, calls, users.number, definition if by_user else None)
+        return divided(found, known, calls, users.number, definition if by_user else None)
 
     def _parts(self) -> list[Part]:
         definition = self._definition
@@ -164,9 +164,9 @@ class _Month:
         now_us = self._ledger.now_us()
         try:
             rates = declared.rates()
+            found = reconciled(self._ledger.engine, *self._days, now_us, declared.terms, as_of=self._as_of, rates=rates)
         except QuestionError:
-            return  # told already, with the charges
-        found = reconciled(self._ledger.engine, *self._days, now_us, declared.terms, as_of=self._as_of, rates=rates)
+            return  # no table of rates, or no calls any more: told already
         check = checks.billed(found.accounts, ())
         if not check.passed:
             yield Why(Reason.NO_BILL, check.detail.partition(": import")[0] + ": import the bill once it is final")
@@ -184,6 +184,11 @@ class _Month:
             {Part(kind): one.usd if one.sources else None for kind, one in found.items()},
             [source for one in found.values() for source in one.sources],
             reasons,
+            [
+                f"charges for {kind} of {source} do not count: costs.per_user.sources does not name it"
+                for kind, one in found.items()
+                for source in one.aside
+            ],
         )
 
     def _declared_missing(self, found: Mapping[Kind, Charged]) -> list[Why]:
@@ -219,12 +224,13 @@ class _Month:
             rates=rates,
             settle_days=declared.terms.settle_days,
             leave_out=self._definition.leave_out,
+            only=() if kind is Kind.BILL else self._definition.sources,
             as_of=self._as_of,
         )
         found = charged(self._ledger.engine, kind, ask)
         needs = any(source.usd is None for source in found.sources)
         reasons = faults if needs and faults else found.reasons
-        return Charged(found.usd, found.sources, found.present, found.before, reasons)
+        return replace(found, reasons=reasons)
 
 
 def _no_bill(what: str, whose: str, month: str) -> Why:
@@ -243,30 +249,3 @@ def _facts(definition: Definition) -> dict[str, str]:
 
 def _digits(amount: int | None) -> str | None:
     return None if amount is None else str(amount)
-
-
-def _divided(
-    found: PerUserReply, amounts: Mapping[Part, int], calls: Calls, users: int, rows: Definition | None
-) -> PerUserReply:
-    """The values; with a definition also the rows by user."""
-    each = list(amounts.values())
-    columns = {
-        "per_user": per(each, users),
-        "per_request": per(each, calls.calls),
-        "per_thousand_tokens": per(each, calls.tokens, THOUSAND),
-    }
-    parts = [
-        PartTold(part, str(amount), *(None if column is None else str(column[place]) for column in columns.values()))
-        for place, (part, amount) in enumerate(amounts.items())
-    ]
-    totals = {name: None if column is None else str(sum(column)) for name, column in columns.items()}
-    by_user = list[UserRow]()
-    if rows is not None:
-        lines, rest = split_by_user(amounts, calls.users or (), users, rows.key)
-        by_user = [
-            UserRow(
-                one.name, one.users, one.calls, {part: str(value) for part, value in one.parts.items()}, str(one.total)
-            )
-            for one in [*sorted(lines, key=lambda line: (-line.total, line.name)), *([rest] if rest else [])]
-        ]
-    return msgspec.structs.replace(found, parts=parts, total=str(sum(each)), rows=by_user, **totals)

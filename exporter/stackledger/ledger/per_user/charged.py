@@ -51,6 +51,8 @@ class Ask:
     rates: Rates
     settle_days: Mapping[str, float] = field(default_factory=dict)
     leave_out: Collection[str] = ()
+    only: Collection[str] = ()
+    """Sources, or their providers, that count alone; without them all do."""
     as_of: int | None = None
 
     @property
@@ -69,6 +71,8 @@ class Charged:
     """Names of the sources, and of their providers."""
     before: frozenset[str]
     """Sources that charged for the month before."""
+    aside: Sequence[str]
+    """Sources that charged for the month and do not count."""
     reasons: Sequence[Why]
 
 
@@ -77,7 +81,8 @@ def charged(engine: Engine, kind: str, ask: Ask) -> Charged:
     begin, end = ask.days
     earlier = ((ask.first - timedelta(days=1)).replace(day=1) - EPOCH).days
     stored = charges_between(engine, kind, (earlier - 1) * DAY_US, (end + 1) * DAY_US, as_of=ask.as_of)
-    inside = [one for one in stored if _touches(one.charge, begin, end)]
+    touching = [one for one in stored if _touches(one.charge, begin, end)]
+    inside = [one for one in touching if not ask.only or {one.charge.source, one.charge.provider} & set(ask.only)]
     by_source: dict[str, list[Stored]] = defaultdict(list)
     for one in inside:
         by_source[one.charge.source].append(one)
@@ -105,6 +110,7 @@ def charged(engine: Engine, kind: str, ask: Ask) -> Charged:
         sources=sums,
         present=frozenset({*by_source, *(one.charge.provider for one in inside)}),
         before=frozenset(one.charge.source for one in stored if _touches(one.charge, earlier, begin)),
+        aside=sorted({one.charge.source for one in touching} - set(by_source)),
         reasons=reasons,
     )
 

@@ -83,7 +83,7 @@ class Definition:
     infrastructure: bool = True
     engineering: bool = False
     sources: tuple[str, ...] = ()
-    """Whose charges must be there; without them, whoever charged for the month or the one before."""
+    """Whose charges count and must be there; without them, whoever charged for the month or the one before."""
     leave_out: tuple[str, ...] = ()
     """Categories of charges that are in no part."""
     users: Source = Source.LEDGER
@@ -108,7 +108,7 @@ class Definition:
             name for name, on in (("infrastructure", self.infrastructure), ("engineering", self.engineering)) if on
         ]
         if self.sources and shared:
-            yield f"Sources that must have charged for {' and '.join(shared)}: {', '.join(self.sources)}."
+            yield f"Sources of {' and '.join(shared)}, which alone count and must be there: {', '.join(self.sources)}."
         if self.leave_out:
             yield f"Left out of charges: {', '.join(self.leave_out)}."
         yield f"Active users: {self.users_words()}."
