@@ -64,16 +64,17 @@ def _unknown() -> AlertRule:
             RuleTest(
                 title="UNKNOWN for more than twelve days becomes a ticket, and it ends when the value is known",
                 series={
-                    f"stackledger_cost_month_end_timestamp_seconds{{{_LEDGER}}}": "0x400",
-                    f'stackledger_cost_per_active_user_known{{{_LEDGER},reason="no_bill"}}': "0x299 _x101",
-                    f'stackledger_cost_per_active_user_known{{{_LEDGER},reason="none"}}': "_x300 1x100",
-                    'stackledger_cost_month_end_timestamp_seconds{cluster="well"}': "0x400",
-                    'stackledger_cost_per_active_user_known{cluster="well",reason="none"}': "1x400",
-                    'stackledger_cost_month_end_timestamp_seconds{cluster="undefined"}': "0x400",
-                    'stackledger_cost_per_active_user_known{cluster="undefined",reason="no_definition"}': "0x400",
+                    # it ended twelve days less two hours before the case begins
+                    f"stackledger_cost_month_end_timestamp_seconds{{{_LEDGER}}}": "-1029600x250",
+                    f'stackledger_cost_per_active_user_known{{{_LEDGER},reason="no_bill"}}': "0x199 _x51",
+                    f'stackledger_cost_per_active_user_known{{{_LEDGER},reason="none"}}': "_x200 1x50",
+                    'stackledger_cost_month_end_timestamp_seconds{cluster="well"}': "-1029600x250",
+                    'stackledger_cost_per_active_user_known{cluster="well",reason="none"}': "1x250",
+                    'stackledger_cost_month_end_timestamp_seconds{cluster="undefined"}': "-1029600x250",
+                    'stackledger_cost_per_active_user_known{cluster="undefined",reason="no_definition"}': "0x250",
                 },
-                expect=(Silent("287h"), Fires("292h", ({"cluster": "ledger"},)), Silent("310h")),
-                interval="1h",
+                expect=(Silent("175m"), Fires("190m", ({"cluster": "ledger"},)), Silent("215m")),
+                interval="1m",
             ),
         ),
     )
