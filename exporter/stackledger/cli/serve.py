@@ -89,4 +89,4 @@ async def _role(role: str, configuration: Configuration) -> None:
         return
     from stackledger.serve.ledger import run as ledger
 
-    await ledger(settings, data_dir, clock)
+    await ledger(settings, data_dir, clock, configuration.root.prometheus.url)

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from stackledger import money
 from stackledger.clients.settings import NAME, Address, Secret, Settings, TeamName, Tls
+from stackledger.domains.cost.loaded import CurrencyRates, PerUser
 from stackledger.integrations.kafka.config import Sasl
 from stackledger.ledger.attributes import ATTRIBUTES
 from stackledger.ledger.budgets.budget import Budget, Cadence
@@ -176,6 +177,10 @@ class CostSettings(Settings):
     """How list prices become ours."""
     bills: Bills = Field(default_factory=Bills)
     """How bills are compared with our estimates."""
+    rates: CurrencyRates | None = None
+    """What other currencies are worth. Default: nothing is known of them."""
+    per_user: PerUser | None = None
+    """The fully loaded cost per active user. Default: nobody defined it, and it is UNKNOWN."""
     budgets: tuple[BudgetSettings, ...] = ()
     """What may be spent."""
     values_in_metrics: int = Field(default=50, ge=1, le=1000)
