@@ -11,6 +11,7 @@ from stackledger.ledger.buckets import Usage
 from stackledger.ledger.budgets.status import BudgetStatus
 from stackledger.ledger.event import UsageEvent
 from stackledger.ledger.explain import Explanation
+from stackledger.ledger.pulls.asking import PullStatus
 from stackledger.ledger.summary import PeriodSummary
 from stackledger.ledger.views import Group, Month, Reach, Row, Tally
 
@@ -168,6 +169,7 @@ class StateReply(msgspec.Struct, frozen=True):
     applying: bool = True
     book: str = ""
     book_age_seconds: float = 0.0
+    pulls: list[PullStatus] = []
 
 
 class OverviewRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

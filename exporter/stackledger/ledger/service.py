@@ -51,6 +51,7 @@ from stackledger.ledger.preview import compare
 from stackledger.ledger.prices.book import cost, load_book
 from stackledger.ledger.prices.resolve import Unpriced
 from stackledger.ledger.pricing import Prices
+from stackledger.ledger.pulls.asking import PullReply, PullRequest
 from stackledger.ledger.reconcile.answers import ReconcileReply, ReconcileRequest, reconcile_bills
 from stackledger.ledger.report import Question, ask
 from stackledger.ledger.reprice import reprice
@@ -65,6 +66,7 @@ from stackledger.ledger.upkeep.asking import (
 )
 
 if TYPE_CHECKING:
+    from stackledger.ledger.pulls.runner import Pulls
     from stackledger.ledger.upkeep.keeper import Keeper
 
 
@@ -90,6 +92,7 @@ class LedgerService:
         zone: ZoneInfo,
         reservations: Reservations,
         keeper: Keeper | None = None,
+        pulls: Pulls | None = None,
         state: Callable[[], StateReply] = StateReply,
     ) -> None:
         """`pseudonym` is what the ledger keeps in place of a user; questions name the user."""
@@ -100,6 +103,7 @@ class LedgerService:
         self._zone = zone
         self._reservations = reservations
         self._keeper = keeper
+        self._pulls = pulls
         self._state = state
 
     @property
@@ -126,6 +130,12 @@ class LedgerService:
         if self._keeper is None:
             raise QuestionError("this ledger is open for reading only")
         return self._keeper
+
+    def pull(self, request: PullRequest) -> PullReply:
+        """Fetch bills from one source. Raises QuestionError for a source that there is not."""
+        if self._pulls is None:
+            raise QuestionError("this ledger pulls nothing")
+        return self._pulls.pull(request)
 
     @staticmethod
     def _question(
@@ -287,6 +297,7 @@ METHODS: Final[Mapping[str, Method]] = {
     "settle": Method(SettleRequest, Settled, LedgerService.settle),
     "release": Method(ReleaseRequest, Nothing, LedgerService.release),
     "deliver": Method(DeliverRequest, DeliverReply, deliver_charges),
+    "pull": Method(PullRequest, PullReply, LedgerService.pull),
     "reconcile": Method(ReconcileRequest, ReconcileReply, reconcile_bills),
     "focus": Method(FocusRequest, FocusReply, focus_day),
     "close": Method(CloseRequest, CloseReply, close_month),

@@ -94,6 +94,10 @@ class LedgerProcess:
             await self._tried(self._ledger.keeper.tend_if_due, "do the daily upkeep")
             await self._wait(stop, _LOOK_SECONDS)
 
+    def pull(self) -> None:
+        """Begin to fetch bills, on the pulls' own thread."""
+        self._ledger.pulls.start()
+
     async def _tried(self, work: Callable[[], bool], what: str) -> bool | None:
         """What the work returns; None when the store refused. One line is logged when that begins, one when it ends."""
         try:
@@ -164,6 +168,7 @@ class LedgerProcess:
             applying=self._applying and self._reading,
             book=self._ledger.prices.current().version,
             book_age_seconds=self._ledger.prices.age_seconds(),
+            pulls=self._ledger.pulls.statuses(),
         )
 
     async def answer(self, name: str, request: bytes) -> bytes:
@@ -177,6 +182,7 @@ class LedgerProcess:
     def end(self) -> None:
         """Stop long work between two of its steps."""
         self._ledger.keeper.end()
+        self._ledger.pulls.end()
 
     def close(self) -> None:
         """Close the store."""
@@ -196,11 +202,12 @@ async def run(settings: CostSettings, data_dir: Path, clock: Clock) -> None:
     _LOG.info("ledger open", extra={"through": process.through})
     loops = (process.apply_until, process.read_until, process.summarise_until, process.tend_until)
     work = [asyncio.create_task(one(stop)) for one in loops]
+    process.pull()
     try:
         await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stop.set()  # one that failed ends the others: nobody may use the store while it is closed
-        process.end()
+        await asyncio.to_thread(process.end)
         server.close()
         await asyncio.wait(work)
         await asyncio.to_thread(process.close)

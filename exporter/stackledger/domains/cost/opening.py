@@ -141,6 +141,7 @@ class OpenLedger:
         self, settings: CostSettings, data_dir: Path, clock: Clock, state: Callable[[], StateReply] = StateReply
     ) -> None:
         from stackledger.ledger.apply import Applier  # noqa: PLC0415 - numpy
+        from stackledger.ledger.pulls.runner import Pulls  # noqa: PLC0415 - httpx
         from stackledger.ledger.upkeep.keeper import Keeper  # noqa: PLC0415 - numpy
 
         self.engine = open_engine(settings, data_dir)
@@ -152,6 +153,7 @@ class OpenLedger:
             self.budgets = [one.budget(settings.zone) for one in settings.budgets]
             self.reservations = Reservations(places_of(data_dir).reservations, self.budgets, self._spent)
             self.applier = Applier(self.inbox, self.engine, self.prices.current, pseudonym)
+            self.pulls = Pulls(self.engine, settings.pulls, clock)
             self.keeper = Keeper(
                 self.engine,
                 self.applier,
@@ -172,6 +174,7 @@ class OpenLedger:
             zone=zone_named(settings.zone),
             reservations=self.reservations,
             keeper=self.keeper,
+            pulls=self.pulls,
             state=state,
         )
 
@@ -190,6 +193,7 @@ class OpenLedger:
     def close(self) -> None:
         """Close the store and the inbox."""
         self.keeper.end()
+        self.pulls.end()
         self.engine.close()
         self.inbox.close()
         self.reservations.close()
