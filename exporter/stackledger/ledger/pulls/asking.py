@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Final
 
 import msgspec
+
+REASONS: Final = ("auth", "connect", "timeout", "protocol", "storage")
+"""Why a pull failed."""
 
 
 class PullRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

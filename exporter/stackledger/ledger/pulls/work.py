@@ -20,14 +20,12 @@ from stackledger.ledger.charges.charge import Charge
 from stackledger.ledger.charges.store import deliver
 from stackledger.ledger.engines.base import Engine
 from stackledger.ledger.pulls import record
-from stackledger.ledger.pulls.asking import Delivery, PullReply, PullRequest, PullStatus
+from stackledger.ledger.pulls.asking import REASONS, Delivery, PullReply, PullRequest, PullStatus
 from stackledger.ledger.pulls.config import PullSettings, Vendor
 from stackledger.ledger.pulls.record import Record
 from stackledger.ledger.pulls.sources import Window, source_of
 
 _LOG = logging.getLogger(__name__)
-REASONS: Final = ("auth", "connect", "timeout", "protocol", "storage")
-"""Why a pull failed."""
 _EPOCH: Final = date(1970, 1, 1)
 _AFTER_SECONDS: Final = 3600.0
 """An interval's pull is made so long after it began: vendors need some time to count a day."""
