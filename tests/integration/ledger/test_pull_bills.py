@@ -143,11 +143,14 @@ def test_units_are_never_counted_twice_and_never_guessed(
     vendor.costs[DAY]["p", "gpt-4o, input"] = Decimal(1)
     vendor.costs[DAY]["p", "gpt-9, input"] = Decimal(1)
     vendor.details["gpt-9, input"] = {"quantity": 5, "quantity_unit": "images"}
+    vendor.costs[DAY]["p", "text-embedding-3-small, input"] = Decimal(1)
+    vendor.embeddings[DAY] = [{"project_id": "p", "model": "text-embedding-3-small", "input_tokens": 77}]
     pulled(pulls(settings(vendor, "openai", tmp_path)), "openai")
     found = {one.sku: one.quantity for one in lines(engine)}
     assert found == {
         f"{GPT}, input": 1000 * money.PICO, f"{GPT}, cached input": 200 * money.PICO,
         f"{GPT}, output": 50 * money.PICO, "gpt-4o, input": None, "gpt-9, input": None,
+        "text-embedding-3-small, input": 77 * money.PICO,
     }  # fmt: skip
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from lab.process import wait_until
-from stackledger.errors import QuestionError
-from stackledger.ledger.charges.charge import Charge
+from stackledger.errors import QuestionError, StorageError
+from stackledger.ledger.charges.charge import Change, Charge
 from stackledger.ledger.engines.base import Engine
 from stackledger.ledger.pulls import work
 from stackledger.ledger.pulls.asking import PullRequest
@@ -27,8 +27,8 @@ from tests.integration.ledger.building import Ledger, event
 from tests.integration.ledger.pulling import OCTOBER, Calendar, lines, pulled, settings
 from tests.integration.ledger.vendor import Vendor
 
-_HANG_AT = (0, 4, 15, 32, 33, 35)
-"""Requests of a pull of October (33 of them) and of November (3) that are not answered."""
+_HANG_AT = (0, 4, 15, 43, 44, 47)
+"""Requests of a pull of October (44 of them) and of November (4) that are not answered."""
 _KILLS = 60 if os.environ.get("STACKLEDGER_TORTURE") else 6
 
 
@@ -210,3 +210,27 @@ def _child(words: list[str], folder: Path) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "PYTHONPATH": f"{root / 'exporter'}:{root}"}
     script = Path(__file__).with_name("pull_once.py")
     return subprocess.Popen([sys.executable, str(script), *words], env=environment, stdout=subprocess.PIPE, cwd=folder)
+
+
+def test_a_store_that_refuses_keeps_what_was_and_another_delivery_in_between_is_no_failure(
+    engine: Engine, vendor: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulls = Pulls(engine, [settings(vendor, "openai", tmp_path)], Calendar())
+    refusals = [StorageError("no room"), StorageError("no room")]
+    stored = engine.charge
+
+    def charge(change: Change) -> int:
+        if refusals:
+            raise refusals.pop()
+        return stored(change)
+
+    monkeypatch.setattr(engine, "charge", charge)
+    assert [part.added for part in pulled(pulls, "openai").deliveries] == [31 * 40, 2 * 40]
+    vendor.costs[OCTOBER]["p", "model-1, input"] = Decimal(9)
+    refusals += [StorageError("no room")] * 3
+    before = lines(engine)
+    refused = pulled(pulls, "openai", well=False)
+    assert (refused.reason, refused.failure) == ("storage", "no room")
+    assert lines(engine) == before
+    assert pulled(pulls, "openai").deliveries[0].replaced == 1
+    pulls.end()

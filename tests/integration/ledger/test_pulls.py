@@ -45,7 +45,7 @@ def _pull(vendor: Vendor, report: Any, days: int, *, key: str = "admin-key", clo
     async def pull() -> Any:
         async with HttpFetch(vendor.address) as fetch:
             puller = Puller(fetch, lambda: key, clock or Quick())
-            ask = puller.usage if "usage" in report.name else puller.costs
+            ask = puller.usage if "usage" in report.path else puller.costs
             return await ask(report, FIRST, FIRST + timedelta(days=days))
 
     return asyncio.run(pull())
@@ -90,7 +90,7 @@ def test_usage_is_in_our_buckets_which_never_overlap(vendor: Vendor) -> None:
         },
         {"input_tokens": 1000, "output_tokens": 60, "num_model_requests": 1, "input_cached_tokens": 300, "model": None},
     ]  # fmt: skip
-    full, plain = _pull(vendor, openai.USAGE, 1)
+    full, plain = _pull(vendor, openai.USAGE[0], 1)
     assert (full.day, full.model, full.account) == (FIRST, "gpt-5", "")
     assert full.usage == Usage(
         input_uncached=500, audio_input=80, image_input=20, cache_read=250, audio_cache_read=50, cache_write_5m=60,
@@ -99,7 +99,7 @@ def test_usage_is_in_our_buckets_which_never_overlap(vendor: Vendor) -> None:
     assert (plain.model, plain.usage) == ("", Usage(input_uncached=700, cache_read=300, output=60, requests=1))
     vendor.usage[FIRST] = [{"input_tokens": 1, "output_tokens": 0, "num_model_requests": 1, "input_cached_tokens": 2}]
     with pytest.raises(ProtocolError, match="contradict"):
-        _pull(vendor, openai.USAGE, 1)
+        _pull(vendor, openai.USAGE[0], 1)
     vendor.usage[FIRST] = [
         {
             "uncached_input_tokens": 10, "cache_read_input_tokens": 20, "output_tokens": 5, "model": "claude",
@@ -107,7 +107,7 @@ def test_usage_is_in_our_buckets_which_never_overlap(vendor: Vendor) -> None:
             "server_tool_use": {"web_search_requests": 2}, "workspace_id": None,
         }
     ]  # fmt: skip
-    (one,) = _pull(vendor, anthropic.USAGE, 1)
+    (one,) = _pull(vendor, anthropic.USAGE[0], 1)
     assert one.usage == Usage(
         input_uncached=10, cache_read=20, cache_write_5m=3, cache_write_1h=4, output=5, web_search=2, requests=0
     )

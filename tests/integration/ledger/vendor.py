@@ -31,6 +31,7 @@ class Vendor:
         self.details: dict[str, dict[str, Any]] = {}
         """More fields of a line of costs, by its words."""
         self.usage: dict[date, list[dict[str, Any]]] = defaultdict(list)
+        self.embeddings: dict[date, list[dict[str, Any]]] = defaultdict(list)
         self.clusters: dict[date, dict[str, dict[str, Any]]] = defaultdict(dict)
         """OpenCost's allocations by name."""
         self.key = "admin-key"
@@ -110,7 +111,10 @@ class Vendor:
         }
 
     def _bucket(self, path: str, day: date, groups: list[str], wanted: list[str], *, openai: bool) -> dict[str, Any]:
-        results = self.usage[day] if "usage" in path else self._cost_lines(day, groups, wanted, openai=openai)
+        if path.endswith(("/costs", "/cost_report")):
+            results = self._cost_lines(day, groups, wanted, openai=openai)
+        else:
+            results = (self.embeddings if path.endswith("/embeddings") else self.usage)[day]
         if openai:
             at = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
             return {"object": "bucket", "start_time": at, "end_time": at + 86_400, "results": results}

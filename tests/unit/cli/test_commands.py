@@ -301,6 +301,7 @@ def test_a_key_of_a_source_of_bills_that_is_missing_is_told(tmp_path: Path) -> N
     [
         ("{name: a, vendor: openai}", "openai needs `key`"),
         ("{name: a, vendor: opencost}", "opencost needs `url`"),
+        ("{name: a, vendor: openai, key: {env: K}, url: 'http://10.0.0.1'}", "use https, but on this machine"),
         ("{name: a, vendor: focus}", "focus needs `files`"),
         ("{name: a, vendor: focus, files: x, team_label: t}", "`team_label` is for opencost: focus has none"),
         ("{name: a, vendor: focus, files: x}, {name: a, vendor: focus, files: y}", "pulls need names of their own"),

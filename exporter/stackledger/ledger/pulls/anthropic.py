@@ -106,7 +106,9 @@ COSTS: Final = _DIALECT.report(
     "anthropic_costs", "/v1/organizations/cost_report", _MOST_DAYS, ("workspace_id", "description"), read_costs,
     with_total=True,
 )  # fmt: skip
-USAGE: Final = _DIALECT.report(
-    "anthropic_usage", "/v1/organizations/usage_report/messages", _MOST_DAYS,
-    ("workspace_id", "model", "service_tier"), read_usage, accounts="workspace_ids[]",
+USAGE: Final = (
+    _DIALECT.report(
+        "anthropic_usage", "/v1/organizations/usage_report/messages", _MOST_DAYS,
+        ("workspace_id", "model", "service_tier"), read_usage, accounts="workspace_ids[]",
+    ),
 )  # fmt: skip

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
@@ -37,6 +39,15 @@ _NEEDED: Final[Mapping[Vendor, str]] = {
     Vendor.OPENCOST: "url",
     Vendor.FOCUS: "files",
 }
+
+
+def _is_private(url: str) -> bool:
+    """Whether what is sent there is read by nobody on the way."""
+    parts = urlsplit(url)
+    try:
+        return parts.scheme == "https" or ipaddress.ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return parts.hostname == "localhost"
 
 
 class PullSettings(Settings):
@@ -77,6 +88,8 @@ class PullSettings(Settings):
                 raise ValueError(f"`{field}` is for {', '.join(vendors)}: {self.vendor} has none")
         if getattr(self, needed := _NEEDED[self.vendor]) is None:
             raise ValueError(f"{self.vendor} needs `{needed}`")
+        if self.key is not None and self.url is not None and not _is_private(self.url):
+            raise ValueError("a key is shown at `url`: use https, but on this machine")
         return self
 
     @property

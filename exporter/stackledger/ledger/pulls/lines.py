@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Final, NamedTuple
 
 from stackledger.ledger.charges.charge import Category, Charge, Kind
 from stackledger.ledger.charges.names import fingerprint
 from stackledger.ledger.charges.rows import identified
 from stackledger.ledger.periods import last_of_month
+from stackledger.ledger.prices.timeline import midnight_us
 from stackledger.ledger.pulls.anthropic import UNBILLED_TIER
 from stackledger.ledger.pulls.values import OTHERS, Billed, Used
 from stackledger.money import PICO
@@ -79,11 +80,6 @@ def line_of(bill: Bill, begin: date, end: date, one: Billed | Summed) -> Charge:
         invoice="",
         row_id="",
     )
-
-
-def midnight_us(day: date) -> int:
-    """When a day of UTC begins."""
-    return round(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1_000_000
 
 
 def _month(day: date) -> tuple[date, date]:

@@ -1,4 +1,4 @@
-"""OpenAI's organization reports: usage of completions, and costs. Both by days of UTC; the key is an admin's.
+"""OpenAI's organization reports: usage of completions and embeddings, and costs. By days of UTC; the key is an admin's.
 
 Costs know neither model nor user: `line_item` names the model in words. Amounts are JSON numbers of a currency's unit.
 `input_tokens` holds cached tokens and those written to a cache; where the parts by modality sum to it they are taken.
@@ -119,7 +119,14 @@ COSTS: Final = _DIALECT.report(
     "openai_costs", "/v1/organization/costs", 180, ("project_id", "line_item"), read_costs, accounts="project_ids",
     with_total=True,
 )  # fmt: skip
-USAGE: Final = _DIALECT.report(
-    "openai_usage", "/v1/organization/usage/completions", 31, ("project_id", "model"), read_usage,
-    accounts="project_ids",
-)  # fmt: skip
+USAGE: Final = tuple(
+    _DIALECT.report(
+        f"openai_{kind}",
+        f"/v1/organization/usage/{kind}",
+        31,
+        ("project_id", "model"),
+        read_usage,
+        accounts="project_ids",
+    )
+    for kind in ("completions", "embeddings")
+)

@@ -45,7 +45,7 @@ class _Api(NamedTuple):
 
     address: str
     costs: Report[Billed]
-    usage: Report[Used]
+    usage: Sequence[Report[Used]]
 
 
 _APIS: Final = {
@@ -114,7 +114,7 @@ class AdminApi(_Asked):
             asked = named if len(named) == len(wanted) else []  # who has no id cannot be asked for by it
             puller = Puller(fetch, self._key, self._clock, asked)
             costs = await puller.costs(self._api.costs, *window)
-            used = await puller.usage(self._api.usage, *window)
+            used = [one for report in self._api.usage for one in await puller.usage(report, *window)]
         mine = [
             one for one in costs if not wanted or one.words == OTHERS or (one.account or _DEFAULT_ACCOUNT) in wanted
         ]

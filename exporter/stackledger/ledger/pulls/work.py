@@ -24,9 +24,9 @@ from stackledger.ledger.pulls.asking import REASONS, Delivery, PullReply, PullRe
 from stackledger.ledger.pulls.config import PullSettings, Vendor
 from stackledger.ledger.pulls.record import Record
 from stackledger.ledger.pulls.sources import Window, source_of
+from stackledger.ledger.reconcile.estimates import EPOCH
 
 _LOG = logging.getLogger(__name__)
-_EPOCH: Final = date(1970, 1, 1)
 _AFTER_SECONDS: Final = 3600.0
 """An interval's pull is made so long after it began: vendors need some time to count a day."""
 _AGAIN_SECONDS: Final = 900.0
@@ -216,8 +216,8 @@ class Work:
 
 
 def _number(day: date) -> int:
-    return (day - _EPOCH).days
+    return (day - EPOCH).days
 
 
 def _date(number: int) -> date:
-    return _EPOCH + timedelta(days=number)
+    return EPOCH + timedelta(days=number)
