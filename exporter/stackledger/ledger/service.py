@@ -51,7 +51,7 @@ from stackledger.ledger.preview import compare
 from stackledger.ledger.prices.book import cost, load_book
 from stackledger.ledger.prices.resolve import Unpriced
 from stackledger.ledger.pricing import Prices
-from stackledger.ledger.pulls.asking import PullReply, PullRequest
+from stackledger.ledger.pulls.asking import PullReply, PullRequest, PullStatus
 from stackledger.ledger.reconcile.answers import ReconcileReply, ReconcileRequest, reconcile_bills
 from stackledger.ledger.report import Question, ask
 from stackledger.ledger.reprice import reprice
@@ -136,6 +136,10 @@ class LedgerService:
         if self._pulls is None:
             raise QuestionError("this ledger pulls nothing")
         return self._pulls.pull(request)
+
+    def pull_statuses(self, _request: Nothing) -> list[PullStatus]:
+        """How each source of bills is."""
+        return [] if self._pulls is None else self._pulls.statuses()
 
     @staticmethod
     def _question(
@@ -298,6 +302,7 @@ METHODS: Final[Mapping[str, Method]] = {
     "release": Method(ReleaseRequest, Nothing, LedgerService.release),
     "deliver": Method(DeliverRequest, DeliverReply, deliver_charges),
     "pull": Method(PullRequest, PullReply, LedgerService.pull),
+    "pull_statuses": Method(Nothing, list[PullStatus], LedgerService.pull_statuses),
     "reconcile": Method(ReconcileRequest, ReconcileReply, reconcile_bills),
     "focus": Method(FocusRequest, FocusReply, focus_day),
     "close": Method(CloseRequest, CloseReply, close_month),

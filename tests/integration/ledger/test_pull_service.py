@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -47,6 +48,23 @@ def _pull(service: CostService, *words: str) -> subprocess.CompletedProcess[str]
     )  # fmt: skip
 
 
+def _watched(service: CostService, vendor: Vendor, *words: str) -> bytes:
+    """What a person sees on the terminal while the vendor takes its time."""
+    vendor.hanging, vendor.hangs = 0, lambda _path, _pairs: True
+    ours, theirs = os.openpty()
+    command = [STACKLEDGER, "costs", "pull", "--config", str(service.config), *words]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs) as done:
+        os.close(theirs)
+        vendor.until_hanging()
+        shown = b""
+        while b" ..." not in shown:
+            shown += os.read(ours, 1000)
+        done.kill()
+    os.close(ours)
+    vendor.hangs = lambda _path, _pairs: False
+    return shown
+
+
 def _metric(service: CostService, name: str) -> dict[str, float]:
     found = {}
     for line in httpx.get(f"{service.page}/metrics", timeout=5).text.splitlines():
@@ -85,6 +103,9 @@ def test_bills_come_by_themselves_beside_a_vendor_that_hangs(
     assert (account["billed_usd"], account["causes_usd"]) == ("3.25", {})
     assert account["status"] == "provisional"  # a day of OpenAI is final a day after its end
     assert (account["days_billed"], account["days_used"]) == (1, 1)
+    assert "not all billed: openai (provisional, 1 of 1 days)" in service.ask(
+        "close", f"{yesterday:%Y-%m}", "--dry-run"
+    )
 
     vendor.costs[yesterday]["proj", f"{GPT}, output"] = Decimal("2.5")
     told = _pull(service, "--source", "openai", "--dry-run")
@@ -105,6 +126,7 @@ def test_the_command_alone_and_what_it_says_of_trouble(
     vendor.hangs = lambda _path, _pairs: False
     shown = json.loads(_pull(service, "--source", "anthropic", "--json").stdout)
     assert [one["added"] for one in shown[0]["deliveries"] if one["added"]] == [1]
+    assert b"[1/1] openai: " in _watched(service, vendor, "--source", "openai")
     (tmp_path / "admin.key").unlink()
     told = _pull(service)
     assert (told.returncode, told.stdout.count("(auth): the secret file")) == (1, 2)

@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -27,6 +27,7 @@ from stackledger import money
 from stackledger.cli import json_argument
 from stackledger.cli.costs.access import ledger, place_of
 from stackledger.cli.costs.span import day
+from stackledger.cli.costs.watching import watched
 from stackledger.errors import QuestionError
 
 if TYPE_CHECKING:
@@ -60,10 +61,9 @@ def run(arguments: argparse.Namespace) -> int:
     found: list[PullReply] = []
     with ledger(place) as ask:
         for number, name in enumerate(names, 1):
-            if sys.stderr.isatty():
-                print(f"[{number}/{len(names)}] {name}: asking ...", file=sys.stderr)
             request = PullRequest(name, first, last, arguments.dry_run)
-            reply: PullReply = ask("pull", request, PullReply, _LONGEST_SECONDS)
+            with watched(partial(_progress, ask, name, f"[{number}/{len(names)}]")):
+                reply: PullReply = ask("pull", request, PullReply, _LONGEST_SECONDS)
             found.append(reply)
             if not arguments.json:
                 for line in _lines(reply, dry=arguments.dry_run):
@@ -71,6 +71,15 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps([msgspec.to_builtins(one) for one in found], indent=2))
     return max(_code(one) for one in found)
+
+
+def _progress(ask: Any, name: str, place: str) -> str:
+    from stackledger.ledger.asking import Nothing
+    from stackledger.ledger.pulls.asking import PullStatus
+
+    statuses: list[PullStatus] = ask("pull_statuses", Nothing(), list[PullStatus])
+    doing = next((one.doing for one in statuses if one.source == name), "")
+    return f"{place} {name}: {doing or 'asking'} ..."
 
 
 def _code(reply: PullReply) -> int:

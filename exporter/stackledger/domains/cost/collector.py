@@ -95,7 +95,8 @@ def _add_pull(part: Part, pull: PullStatus, now: float) -> None:
     last = pull.since_s if pull.success_s is None else pull.success_s
     part.add(m.PULL_AGE, max(0.0, now - last), name)
     part.add(m.PULL_INTERVAL, pull.interval_seconds, name)
-    part.add(m.PULL_DAYS, pull.days, name)
+    if pull.days is not None:
+        part.add(m.PULL_DAYS, pull.days, name)
     for reason in m.PullTrouble.values:
         part.add(m.PULL_FAILURES, pull.failures.get(reason, 0), name, reason)
     for change in m.LineChange.values:

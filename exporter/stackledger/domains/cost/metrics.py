@@ -441,7 +441,7 @@ PULL_DAYS = Metric(
     budget=100,
     node=False,
     missing=HOLD,
-    conditional="a section costs.pulls",
+    conditional="a section costs.pulls, but of files",
 )
 PULL_FAILURES = Metric(
     "stackledger_pull_failures_total",

@@ -52,7 +52,8 @@ class PullReply(msgspec.Struct, frozen=True):
 class PullStatus(msgspec.Struct, frozen=True):
     """How a source is. Times are seconds since 1970: `since_s` when it was set up, `success_s` of the last success.
 
-    `days` have been pulled in a row up to the last one; counts are since the ledger's process started.
+    `days` have been pulled in a row up to the last one, None for files, which have their own. Counts are since the
+    ledger's process started; `doing` is what is asked for at the moment.
     """
 
     source: str
@@ -60,8 +61,9 @@ class PullStatus(msgspec.Struct, frozen=True):
     interval_seconds: float
     since_s: float
     success_s: float | None = None
-    days: int = 0
+    days: int | None = 0
     failures: dict[str, int] = {}
     failing: str = ""
+    doing: str = ""
     added: int = 0
     replaced: int = 0

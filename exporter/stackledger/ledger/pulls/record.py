@@ -26,6 +26,11 @@ class Record:
     files: str = ""
     """Fingerprint of the files that were read last."""
 
+    @property
+    def days(self) -> int:
+        """How many days in a row are there."""
+        return self.last_day - self.first_day + 1
+
 
 def read(engine: Engine, source: str) -> Record | None:
     """What is recorded of a source; None for a new one."""

@@ -48,7 +48,7 @@ class Work:
         self._one_at_a_time = asyncio.Lock()
         self._not_before_s = 0.0
         self._failures: Counter[str] = Counter()
-        self._failing = ""
+        self._failing = self._doing = ""
         self._added = self._replaced = 0
 
     def status(self) -> PullStatus:
@@ -60,9 +60,10 @@ class Work:
             interval_seconds=self.interval_seconds,
             since_s=known.set_up_us / 1e6,
             success_s=None if known.success_us is None else known.success_us / 1e6,
-            days=known.last_day - known.first_day + 1 if known.success_us is not None else 0,
+            days=None if self._settings.vendor is Vendor.FOCUS else known.days,
             failures={reason: self._failures[reason] for reason in REASONS},
             failing=self._failing,
+            doing=self._doing,
             added=self._added,
             replaced=self._replaced,
         )
@@ -139,6 +140,8 @@ class Work:
             return self._failed(reply, error.reason, str(error))
         except StorageError as error:
             return self._failed(reply, "storage", str(error))
+        finally:
+            self._doing = ""
         if not dry and self._failing:
             self._failing = ""
             _LOG.info("bills can be pulled again", extra={"source": self.name})
@@ -147,7 +150,9 @@ class Work:
     async def _windows(self, due: Window, deliveries: list[Delivery], *, dry: bool) -> None:
         """Pull and deliver piece by piece, oldest first. What cannot be understood of one does not hold up others."""
         refused: ProtocolError | None = None
-        for window in self._source.windows(*due):
+        windows = self._source.windows(*due)
+        for number, window in enumerate(windows, 1):
+            self._doing = f"{number} of {len(windows)}, from {window[0]} on"
             try:
                 charges = await self._source.charges(window)
             except ProtocolError as error:
