@@ -143,6 +143,9 @@ def test_units_are_never_counted_twice_and_never_guessed(
     vendor.costs[DAY]["p", "gpt-4o, input"] = Decimal(1)
     vendor.costs[DAY]["p", "gpt-9, input"] = Decimal(1)
     vendor.details["gpt-9, input"] = {"quantity": 5, "quantity_unit": "images"}
+    # two names that may both mean the model of one row
+    vendor.costs[DAY]["p", "gpt-8-turbo, input"] = vendor.costs[DAY]["p", "gpt-8 turbo, input"] = Decimal(1)
+    vendor.usage[DAY].append({"project_id": "p", "model": "gpt-8-turbo-2026-01-01", "input_tokens": 9})
     vendor.costs[DAY]["p", "text-embedding-3-small, input"] = Decimal(1)
     vendor.embeddings[DAY] = [{"project_id": "p", "model": "text-embedding-3-small", "input_tokens": 77}]
     pulled(pulls(settings(vendor, "openai", tmp_path)), "openai")
@@ -150,7 +153,7 @@ def test_units_are_never_counted_twice_and_never_guessed(
     assert found == {
         f"{GPT}, input": 1000 * money.PICO, f"{GPT}, cached input": 200 * money.PICO,
         f"{GPT}, output": 50 * money.PICO, "gpt-4o, input": None, "gpt-9, input": None,
-        "text-embedding-3-small, input": 77 * money.PICO,
+        "text-embedding-3-small, input": 77 * money.PICO, "gpt-8-turbo, input": None, "gpt-8 turbo, input": None,
     }  # fmt: skip
 
 
@@ -250,15 +253,19 @@ def test_days_that_are_asked_for_are_whole_months_and_not_the_schedules(
     engine: Engine, vendor: Vendor, pulls: Callable[..., Pulls], tmp_path: Path
 ) -> None:
     vendor.costs[date(2026, 8, 30)] = {("a", "x"): Decimal(1)}
+    vendor.costs[date(2026, 8, 12)] = {("a", "x"): Decimal(2)}
     one = pulls(settings(vendor, "openai", tmp_path), settings(None, "focus", tmp_path, files=str(tmp_path / "*.csv")))
     found = pulled(one, "openai", first=date(2026, 8, 12), last=date(2026, 8, 12))
-    assert [(str(part.first), str(part.last)) for part in found.deliveries] == [("2026-08-01", "2026-08-12")]
-    assert lines(engine) == []
-    found = pulled(one, "openai", first=date(2026, 8, 12), last=date(2026, 9, 1))
-    assert len(lines(engine)) == 1
+    assert [(str(part.first), str(part.last)) for part in found.deliveries] == [("2026-08-01", "2026-08-31")]
+    assert len(lines(engine)) == 2
+    found = pulled(one, "openai", first=date(2026, 10, 20), last=date(2026, 11, 1))
+    assert [(str(part.first), str(part.last)) for part in found.deliveries] == [
+        ("2026-10-01", "2026-10-31"), ("2026-11-01", "2026-11-02"),
+    ]  # fmt: skip
+    assert len(lines(engine)) == 2
     assert one.statuses()[0].success_s is None
     for request, words in (
-        (PullRequest("openai", first=date(2026, 11, 3)), "is over yet"),
+        (PullRequest("openai", first=date(2026, 11, 3)), "is not one of them"),
         (PullRequest("focus", first=date(2026, 8, 12)), "leave the days out"),
         (PullRequest("nobody"), "there are openai, focus"),
     ):

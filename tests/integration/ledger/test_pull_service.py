@@ -135,7 +135,7 @@ def test_the_command_alone_and_what_it_says_of_trouble(
         (("--source", "nobody"), 2, "there are anthropic, openai"),
         (("--from", "yesterday"), 2, "is not a date: write YYYY-MM-DD"),
         (("--from", "2026-05-02", "--to", "2026-05-01"), 2, "is before --from"),
-        (("--from", "2999-01-01"), 2, "is over yet"),
+        (("--from", "2999-01-01"), 2, "is not one of them"),
     ):
         told = _pull(service, *words)
         assert (told.returncode, says in told.stderr) == (code, True), told

@@ -175,11 +175,12 @@ def test_numbers_are_read_as_the_decimals_that_stand_there() -> None:
     lines_told = (
         b'{"amount": {"value": 0.06, "currency": "eur"}}',
         b'{"amount": {"value": 1e-7}}',
+        b'{"amount": {"value": -3e-999999999}}',
         b'{"amount": {"value": 123456789012.123456789}}',
         b'{"amount": null}',
     )
     body = b'{"data": [{"start_time": 0, "results": [%s]}], "has_more": false}' % b", ".join(lines_told)
     lines = openai.read_costs(body).values
     assert [(line.amount, line.currency) for line in lines] == [
-        (60_000_000_000, "EUR"), (100_000, "USD"), (123_456_789_012_123_456_789_000, "USD"),
+        (60_000_000_000, "EUR"), (100_000, "USD"), (0, "USD"), (123_456_789_012_123_456_789_000, "USD"),
     ]  # fmt: skip

@@ -2,6 +2,6 @@
 
 values     what a report says, in our units          dialect   the shape that OpenAI and Anthropic share
 openai, anthropic, opencost, files   each kind of source            puller, http   pages, waits, the network
-lines      costs and usage of one vendor become lines of a bill     sources   from a setting to its lines
-runner     when each source is pulled, and what is recorded         asking    what is asked and replied
+lines, units   costs and usage of one vendor become lines of a bill   sources   from a setting to its lines
+runner, work   when each source is pulled    record   what is recorded   asking    what is asked and replied
 """

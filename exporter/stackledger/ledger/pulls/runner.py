@@ -1,7 +1,7 @@
 """Pulls of all sources: each by its schedule, or when a person asks; in a thread of their own.
 
 The thread has an event loop, on which nothing of the ledger waits: a vendor that hangs holds up its own source alone,
-for half an hour at most. Only the write of a finished piece takes the ledger's writer.
+for a quarter of an hour at most. Only the write of a finished piece takes the ledger's writer.
 """
 
 from __future__ import annotations

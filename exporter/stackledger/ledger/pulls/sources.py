@@ -30,8 +30,11 @@ class Source(Protocol):
     restated_days: int
     """Days before the last pull that are asked for again."""
 
-    def windows(self, first: date, end: date) -> list[Window]:
-        """The days in pieces that are delivered one by one, oldest first; each is whole billing periods so far."""
+    def windows(self, first: date, end: date, today: date) -> list[Window]:
+        """The days in pieces that are delivered one by one, oldest first; each is whole billing periods, up to today.
+
+        A piece of a period would replace the whole of it.
+        """
 
     async def unchanged(self, seen: str) -> str | None:
         """None where there is nothing new since `seen`; else what to remember instead."""
@@ -96,13 +99,13 @@ class AdminApi(_Asked):
         super().__init__(settings, api.address, clock)
         self._api = api
 
-    def windows(self, first: date, end: date) -> list[Window]:
+    def windows(self, first: date, end: date, today: date) -> list[Window]:
         """Months so far."""
         found: list[Window] = []
         begin = first.replace(day=1)
         while begin < end:
             after = last_of_month(begin) + timedelta(days=1)
-            found.append((begin, min(after, end)))
+            found.append((begin, min(after, today)))
             begin = after
         return found
 
@@ -130,7 +133,7 @@ class OpenCost(_Asked):
         super().__init__(settings, "", clock)
         self._report = opencost.allocations(settings.team_label, settings.shared_namespaces, settings.currency)
 
-    def windows(self, first: date, end: date) -> list[Window]:
+    def windows(self, first: date, end: date, _today: date) -> list[Window]:
         """Days."""
         count = max(0, (end - first).days)
         return [(first + timedelta(days=n), first + timedelta(days=n + 1)) for n in range(count)]
@@ -154,7 +157,7 @@ class FocusFiles:
         self._files: Sequence[Path] = ()
         self._seen = ""
 
-    def windows(self, first: date, end: date) -> list[Window]:
+    def windows(self, first: date, end: date, _today: date) -> list[Window]:
         """What the files hold is told by themselves."""
         return [(first, end)]
 

@@ -89,8 +89,10 @@ def pico(amount: object, per_unit: int = 1) -> int:
     """
     try:
         value = Decimal(amount) if isinstance(amount, str) else amount
-        if not isinstance(value, Decimal) or not value.is_finite() or abs(value.adjusted()) > _MOST_DIGITS:
+        if not isinstance(value, Decimal) or not value.is_finite() or value.adjusted() > _MOST_DIGITS:
             raise ProtocolError("an amount is expected that somebody might pay")
+        if value.adjusted() < -_MOST_DIGITS:
+            return 0  # a float's rest, and a fraction of endless digits
         return money.rounded(Fraction(value) * money.PICO / per_unit)
     except (ArithmeticError, ValueError) as error:
         raise ProtocolError("an amount is no decimal") from error

@@ -30,7 +30,8 @@ _LOG = logging.getLogger(__name__)
 _AFTER_SECONDS: Final = 3600.0
 """An interval's pull is made so long after it began: vendors need some time to count a day."""
 _AGAIN_SECONDS: Final = 900.0
-_LONGEST_SECONDS: Final = 1800.0
+_LONGEST_SECONDS: Final = 900.0
+"""For one window."""
 _TRIES: Final = 3
 
 
@@ -107,7 +108,7 @@ class Work:
         end = min(today, request.last + timedelta(days=1) if request.last else today)
         first = request.first or end - timedelta(days=1)
         if first >= end:
-            raise QuestionError(f"{self.name}: no day of UTC from {first} to {end - timedelta(days=1)} is over yet")
+            raise QuestionError(f"{self.name}: days of UTC that are over are pulled, and {first} is not one of them")
         return first, end
 
     def _due(self, known: Record) -> Window:
@@ -126,20 +127,18 @@ class Work:
         reply = PullReply(self.name, self._settings.vendor, deliveries)
         due = days or self._due(known)
         try:
-            async with self._clock.timeout(_LONGEST_SECONDS):
-                files = await self._source.unchanged(known.files)
-                if files is None:
-                    reply = PullReply(self.name, self._settings.vendor, nothing_new=True)
-                else:
-                    await self._windows(due, deliveries, dry=dry)
+            files = await self._source.unchanged(known.files)
+            if files is None:
+                reply = PullReply(self.name, self._settings.vendor, nothing_new=True)
+            else:
+                await self._windows(due, deliveries, dry=dry)
             if not dry and days is None:
                 await self._succeeded(known, due, known.files if files is None else files)
-        except TimeoutError:
-            return self._failed(reply, ReadTimeoutError.reason, f"not done after {_LONGEST_SECONDS / 60:.0f} minutes")
-        except TargetError as error:
-            return self._failed(reply, error.reason, str(error))
-        except StorageError as error:
-            return self._failed(reply, "storage", str(error))
+        except (TargetError, StorageError) as error:
+            reason = error.reason if isinstance(error, TargetError) else "storage"
+            if not dry:
+                self._told(reason, str(error))
+            return PullReply(self.name, self._settings.vendor, deliveries, reason=reason, failure=str(error))
         finally:
             self._doing = ""
         if not dry and self._failing:
@@ -150,11 +149,14 @@ class Work:
     async def _windows(self, due: Window, deliveries: list[Delivery], *, dry: bool) -> None:
         """Pull and deliver piece by piece, oldest first. What cannot be understood of one does not hold up others."""
         refused: ProtocolError | None = None
-        windows = self._source.windows(*due)
+        windows = self._source.windows(*due, self._today())
         for number, window in enumerate(windows, 1):
             self._doing = f"{number} of {len(windows)}, from {window[0]} on"
             try:
-                charges = await self._source.charges(window)
+                async with self._clock.timeout(_LONGEST_SECONDS):
+                    charges = await self._source.charges(window)
+            except TimeoutError:
+                raise ReadTimeoutError(f"{window[0]}: no whole answer in {_LONGEST_SECONDS / 60:.0f} minutes") from None
             except ProtocolError as error:
                 refused = refused or error
                 continue
@@ -201,10 +203,6 @@ class Work:
                 await asyncio.to_thread(record.store, self._engine, self.name, known)
             self._record = known
         return self._record
-
-    def _failed(self, reply: PullReply, reason: str, failure: str) -> PullReply:
-        self._told(reason, failure)
-        return PullReply(reply.source, reply.vendor, reply.deliveries, reason=reason, failure=failure)
 
     def _told(self, reason: str, failure: str) -> None:
         """Count a failure; log it where it is another one than before."""
