@@ -3,7 +3,8 @@
 Example:
   stackledger check --config deploy/stackledger.yaml
 
-Reads nothing but files: no target is contacted (that is `doctor`). Exit code 0, or 2 with the mistakes.
+Reads nothing but files: no target is contacted (that is `doctor`). Exit code 0, or 2 with the mistakes. A key of
+costs.pulls that cannot be read is told and no mistake: it may be there where the service runs.
 
 """
 
@@ -24,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check, and say what the configuration comes to."""
+    from stackledger.cli.pull_keys import unreadable_keys
     from stackledger.config import load
     from stackledger.generate import render, resolve
     from stackledger.generate.mapping import inputs_of
@@ -38,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
         "dashboards": len(resolved.dashboards),
         "alerts": len(resolved.alerts),
         "slos": len(inputs.slos),
+        "unreadable_keys": list(unreadable_keys(configuration)),
     }
     if arguments.json:
         print(json.dumps(facts, indent=2))
@@ -45,5 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     for name, targets in facts["targets"].items():  # type: ignore[attr-defined]
         print(f"{name}: {len(targets)} target{'s' * (len(targets) != 1)} ({', '.join(targets)})")
     print(f"{facts['dashboards']} dashboards, {facts['alerts']} alerts, {facts['slos']} SLOs")
+    for problem in facts["unreadable_keys"]:  # type: ignore[attr-defined]
+        print(f"note: {problem}")
     print(f"{arguments.config} is fine")
     return 0

@@ -3,8 +3,9 @@
 Example:
   stackledger doctor --config deploy/stackledger.yaml
 
-Reads secrets (also the tokens of callers, http.tokens), connects, logs in and reads each target in both lanes. What
-cannot be used is told, and the rest goes on. Exit code 0 when all was read, 1 when something could not be.
+Reads secrets (also the tokens of callers, http.tokens, and the keys of costs.pulls), connects, logs in and reads each
+target in both lanes. What cannot be used is told, and the rest goes on. Exit code 0 when all was read, 1 when something
+could not be.
 
 """
 
@@ -38,13 +39,14 @@ def run(arguments: argparse.Namespace) -> int:
     import asyncio
     import logging
 
+    from stackledger.cli.pull_keys import unreadable_keys
     from stackledger.config import load
 
     logging.getLogger("stackledger").setLevel(logging.CRITICAL)  # its lines say what we print in a better order
     configuration = load(Path(arguments.config))
     unreadable = list(_unreadable_tokens(configuration))
     statuses, problems = asyncio.run(_read_all(configuration))
-    problems = unreadable + list(_unreadable_rates(configuration)) + problems
+    problems = [*unreadable, *_unreadable_rates(configuration), *unreadable_keys(configuration), *problems]
     tokens = len(configuration.root.http.tokens)
     if arguments.json:
         from dataclasses import asdict

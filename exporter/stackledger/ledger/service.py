@@ -54,6 +54,7 @@ from stackledger.ledger.preview import compare
 from stackledger.ledger.prices.book import cost, load_book
 from stackledger.ledger.prices.resolve import Unpriced
 from stackledger.ledger.pricing import Prices
+from stackledger.ledger.pulls.asking import PullReply, PullRequest, PullStatus
 from stackledger.ledger.reconcile.answers import ReconcileReply, ReconcileRequest, reconcile_bills
 from stackledger.ledger.report import Question, ask
 from stackledger.ledger.reprice import reprice
@@ -68,6 +69,7 @@ from stackledger.ledger.upkeep.asking import (
 )
 
 if TYPE_CHECKING:
+    from stackledger.ledger.pulls.runner import Pulls
     from stackledger.ledger.upkeep.keeper import Keeper
 
 
@@ -93,6 +95,7 @@ class LedgerService:
         zone: ZoneInfo,
         reservations: Reservations,
         keeper: Keeper | None = None,
+        pulls: Pulls | None = None,
         state: Callable[[], StateReply] = StateReply,
         declared: Declared | None = None,
     ) -> None:
@@ -105,6 +108,7 @@ class LedgerService:
         self._zone = zone
         self._reservations = reservations
         self._keeper = keeper
+        self._pulls = pulls
         self._state = state
 
     @property
@@ -136,6 +140,16 @@ class LedgerService:
         if self._keeper is None:
             raise QuestionError("this ledger is open for reading only")
         return self._keeper
+
+    def pull(self, request: PullRequest) -> PullReply:
+        """Fetch bills from one source. Raises QuestionError for a source that there is not."""
+        if self._pulls is None:
+            raise QuestionError("this ledger pulls nothing")
+        return self._pulls.pull(request)
+
+    def pull_statuses(self, _request: Nothing) -> list[PullStatus]:
+        """How each source of bills is."""
+        return [] if self._pulls is None else self._pulls.statuses()
 
     @staticmethod
     def _question(
@@ -297,6 +311,8 @@ METHODS: Final[Mapping[str, Method]] = {
     "settle": Method(SettleRequest, Settled, LedgerService.settle),
     "release": Method(ReleaseRequest, Nothing, LedgerService.release),
     "deliver": Method(DeliverRequest, DeliverReply, deliver_charges),
+    "pull": Method(PullRequest, PullReply, LedgerService.pull),
+    "pull_statuses": Method(Nothing, list[PullStatus], LedgerService.pull_statuses),
     "reconcile": Method(ReconcileRequest, ReconcileReply, reconcile_bills),
     "focus": Method(FocusRequest, FocusReply, focus_day),
     "close": Method(CloseRequest, CloseReply, close_month),

@@ -105,6 +105,10 @@ class LedgerProcess:
             await self._tried(self._ledger.keeper.tend_if_due, "do the daily upkeep")
             await self._wait(stop, _LOOK_SECONDS)
 
+    def pull(self) -> None:
+        """Begin to fetch bills, on the pulls' own thread."""
+        self._ledger.pulls.start()
+
     async def _tried(self, work: Callable[[], bool], what: str) -> bool | None:
         """What the work returns; None when the store refused. One line is logged when that begins, one when it ends."""
         try:
@@ -181,6 +185,7 @@ class LedgerProcess:
             book=self._ledger.prices.current().version,
             book_age_seconds=self._ledger.prices.age_seconds(),
             per_user=self._per_user,
+            pulls=self._ledger.pulls.statuses(),
         )
 
     async def answer(self, name: str, request: bytes) -> bytes:
@@ -194,6 +199,7 @@ class LedgerProcess:
     def end(self) -> None:
         """Stop long work between two of its steps."""
         self._ledger.keeper.end()
+        self._ledger.pulls.end()
 
     def close(self) -> None:
         """Close the store."""
@@ -219,11 +225,12 @@ async def run(settings: CostSettings, data_dir: Path, clock: Clock, prometheus_u
         process.tend_until,
     )
     work = [asyncio.create_task(one(stop)) for one in loops]
+    process.pull()
     try:
         await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stop.set()  # one that failed ends the others: nobody may use the store while it is closed
-        process.end()
+        await asyncio.to_thread(process.end)
         server.close()
         await asyncio.wait(work)
         await asyncio.to_thread(process.close)

@@ -15,8 +15,8 @@ from stackledger.errors import AuthError, ConnectError, ProtocolError, ReadTimeo
 from stackledger.ledger.buckets import Usage
 from stackledger.ledger.pulls import anthropic, openai
 from stackledger.ledger.pulls.http import HttpFetch
-from stackledger.ledger.pulls.puller import Puller, Restated, days_due, restated
-from stackledger.ledger.pulls.values import OTHERS, BilledCost
+from stackledger.ledger.pulls.puller import Puller
+from stackledger.ledger.pulls.values import OTHERS, Billed
 from tests.integration.ledger.vendor import Vendor
 
 FIRST = date(2026, 10, 1)
@@ -45,13 +45,13 @@ def _pull(vendor: Vendor, report: Any, days: int, *, key: str = "admin-key", clo
     async def pull() -> Any:
         async with HttpFetch(vendor.address) as fetch:
             puller = Puller(fetch, lambda: key, clock or Quick())
-            ask = puller.usage if "usage" in report.name else puller.costs
+            ask = puller.usage if "usage" in report.path else puller.costs
             return await ask(report, FIRST, FIRST + timedelta(days=days))
 
     return asyncio.run(pull())
 
 
-def _total(lines: list[BilledCost], day: date) -> int:
+def _total(lines: list[Billed], day: date) -> int:
     return sum(line.amount for line in lines if line.day == day)
 
 
@@ -66,9 +66,7 @@ def test_costs_come_page_by_page_and_cents_are_not_dollars(vendor: Vendor, name:
     assert len(lines) == 140
     assert {line.amount for line in lines} == {1_234_500_000_000, 60_000_000_000}
     assert {line.currency for line in lines} == {"USD"}
-    named, default = (dict(line.group) for line in lines[:2])
-    assert list(named.values()) in (["model a", "p1"], ["p1", "model a"], ["model a", "p1"])
-    assert list(default.values()) == ["model b"]
+    assert [(line.account, line.words) for line in lines[:2]] == [("p1", "model a"), ("", "model b")]
     assert all("page" not in dict(pairs) or dict(pairs)["page"].startswith("page_") for _, pairs in vendor.asked)
 
 
@@ -78,23 +76,7 @@ def test_groups_that_are_left_out_become_a_line_so_that_days_sum_to_their_total(
     vendor.costs[FIRST + timedelta(days=1)] = {("p", "model 1"): Decimal(2)}
     lines = _pull(vendor, COSTS[name], 2)
     assert _total(lines, FIRST) == 1_300_000_000_000
-    assert [line.amount for line in lines if line.group == OTHERS] == [300_000_000_000]
-
-
-def test_late_changes_are_told_line_by_line(vendor: Vendor) -> None:
-    vendor.costs[FIRST] = {("p", "a"): Decimal(1), ("p", "b"): Decimal(2)}
-    before = _pull(vendor, anthropic.COSTS, 1)
-    assert restated(before, _pull(vendor, anthropic.COSTS, 1)) == []
-    vendor.costs[FIRST] = {("p", "a"): Decimal("1.5"), ("p", "c"): Decimal(-1)}
-    found = {
-        dict(one.group)["description"]: (one.before, one.after)
-        for one in restated(before, _pull(vendor, anthropic.COSTS, 1))
-    }
-    unit = 10**12
-    assert found == {"a": (unit, 3 * unit // 2), "b": (2 * unit, 0), "c": (0, -unit)}
-    assert Restated(FIRST, (), "USD", 0, 1).after == 1
-    assert days_due(None, date(2026, 11, 3), FIRST) == (FIRST, date(2026, 11, 3))
-    assert days_due(date(2026, 11, 20), date(2026, 11, 21), FIRST) == (date(2026, 10, 16), date(2026, 11, 21))
+    assert [line.amount for line in lines if line.words == OTHERS] == [300_000_000_000]
 
 
 def test_usage_is_in_our_buckets_which_never_overlap(vendor: Vendor) -> None:
@@ -108,17 +90,16 @@ def test_usage_is_in_our_buckets_which_never_overlap(vendor: Vendor) -> None:
         },
         {"input_tokens": 1000, "output_tokens": 60, "num_model_requests": 1, "input_cached_tokens": 300, "model": None},
     ]  # fmt: skip
-    full, plain = _pull(vendor, openai.USAGE, 1)
-    assert full.group == (("batch", "false"), ("model", "gpt-5"))
+    full, plain = _pull(vendor, openai.USAGE[0], 1)
+    assert (full.day, full.model, full.account) == (FIRST, "gpt-5", "")
     assert full.usage == Usage(
         input_uncached=500, audio_input=80, image_input=20, cache_read=250, audio_cache_read=50, cache_write_5m=60,
         cache_write_1h=40, output=50, audio_output=10, requests=7,
     )  # fmt: skip
-    assert (plain.group, plain.usage) == ((), Usage(input_uncached=700, cache_read=300, output=60, requests=1))
-    assert full.until_us - full.from_us == 86_400_000_000
+    assert (plain.model, plain.usage) == ("", Usage(input_uncached=700, cache_read=300, output=60, requests=1))
     vendor.usage[FIRST] = [{"input_tokens": 1, "output_tokens": 0, "num_model_requests": 1, "input_cached_tokens": 2}]
     with pytest.raises(ProtocolError, match="contradict"):
-        _pull(vendor, openai.USAGE, 1)
+        _pull(vendor, openai.USAGE[0], 1)
     vendor.usage[FIRST] = [
         {
             "uncached_input_tokens": 10, "cache_read_input_tokens": 20, "output_tokens": 5, "model": "claude",
@@ -126,11 +107,11 @@ def test_usage_is_in_our_buckets_which_never_overlap(vendor: Vendor) -> None:
             "server_tool_use": {"web_search_requests": 2}, "workspace_id": None,
         }
     ]  # fmt: skip
-    (one,) = _pull(vendor, anthropic.USAGE, 1)
+    (one,) = _pull(vendor, anthropic.USAGE[0], 1)
     assert one.usage == Usage(
         input_uncached=10, cache_read=20, cache_write_5m=3, cache_write_1h=4, output=5, web_search=2, requests=0
     )
-    assert one.group == (("model", "claude"),)
+    assert (one.model, one.account) == ("claude", "")
 
 
 def test_a_vendor_that_asks_to_wait_is_waited_for_and_one_that_refuses_is_told(vendor: Vendor) -> None:
@@ -194,11 +175,12 @@ def test_numbers_are_read_as_the_decimals_that_stand_there() -> None:
     lines_told = (
         b'{"amount": {"value": 0.06, "currency": "eur"}}',
         b'{"amount": {"value": 1e-7}}',
+        b'{"amount": {"value": -3e-999999999}}',
         b'{"amount": {"value": 123456789012.123456789}}',
         b'{"amount": null}',
     )
     body = b'{"data": [{"start_time": 0, "results": [%s]}], "has_more": false}' % b", ".join(lines_told)
     lines = openai.read_costs(body).values
     assert [(line.amount, line.currency) for line in lines] == [
-        (60_000_000_000, "EUR"), (100_000, "USD"), (123_456_789_012_123_456_789_000, "USD"),
+        (60_000_000_000, "EUR"), (100_000, "USD"), (0, "USD"), (123_456_789_012_123_456_789_000, "USD"),
     ]  # fmt: skip

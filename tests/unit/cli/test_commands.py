@@ -278,6 +278,43 @@ def test_an_override_that_is_over_stops_who_writes_and_not_who_looks(command: st
     assert run(command, "--config", str(config), *out).returncode == 0
 
 
+def test_a_key_of_a_source_of_bills_that_is_missing_is_told(tmp_path: Path) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text(
+        "version: 1\n" + NOTIFY + "data_dir: data\ncosts:\n  pulls:\n"
+        "    - {name: main, vendor: openai, key: {file: openai-admin}}\n"
+        "    - {name: cluster, vendor: opencost, url: 'http://127.0.0.1:1'}\n"
+    )
+    line = next(n for n, text in enumerate(config.read_text().splitlines(), 1) if "name: main" in text)
+    for command, code in (("check", 0), ("doctor", 1)):
+        done = run(command, "--config", str(config))
+        assert done.returncode == code, done.stderr
+        assert f"{config}:{line}: costs.pulls[0] (main): the secret file" in done.stdout
+        assert "until then no bill is pulled" in done.stdout
+        assert "costs.pulls[1]" not in done.stdout
+    (tmp_path / "openai-admin").write_text("key\n")
+    assert "costs.pulls" not in run("check", "--config", str(config)).stdout
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("{name: a, vendor: openai}", "openai needs `key`"),
+        ("{name: a, vendor: opencost}", "opencost needs `url`"),
+        ("{name: a, vendor: openai, key: {env: K}, url: 'http://10.0.0.1'}", "use https, but on this machine"),
+        ("{name: a, vendor: focus}", "focus needs `files`"),
+        ("{name: a, vendor: focus, files: x, team_label: t}", "`team_label` is for opencost: focus has none"),
+        ("{name: a, vendor: focus, files: x}, {name: a, vendor: focus, files: y}", "pulls need names of their own"),
+    ],
+)
+def test_a_source_of_bills_that_cannot_be_is_refused_with_the_remedy(source: str, words: str, tmp_path: Path) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text(f"version: 1\ndata_dir: data\ncosts: {{pulls: [{source}]}}\n")
+    done = run("check", "--config", str(config))
+    assert done.returncode == 2
+    assert words in done.stderr
+
+
 def test_doctor_tells_of_what_cannot_be_used_and_goes_on(tmp_path: Path) -> None:
     config = tmp_path / "c.yaml"
     (tmp_path / "good-token").write_text("t0k3n\n")

@@ -23,6 +23,7 @@ from stackledger.cli.costs.access import data_dir_argument
 COMMANDS = {
     "report": "usage and exact cost by any attributes",
     "import": "usage events from files, or bills",
+    "pull": "bills from vendors, clusters and export jobs, now",
     "explain": "what a total is made of",
     "reprice": "price calls again by the book in force",
     "prices": "the price book: show, diff, update, approve",

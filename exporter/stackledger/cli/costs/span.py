@@ -36,18 +36,19 @@ def days(arguments: argparse.Namespace, zone: str) -> tuple[date, date]:
         if arguments.month:
             return month_named(arguments.month)
         today = local_date(round(SystemClock().now() * 1e6), zone_named(zone))
-        first = _date(arguments.first) if arguments.first else today.replace(day=1)
-        last = _date(arguments.last) if arguments.last else max(today, first)
+        first = day(arguments.first) if arguments.first else today.replace(day=1)
+        last = day(arguments.last) if arguments.last else max(today, first)
     except ValueError as error:
         raise QuestionError(str(error)) from None
     return first, last
 
 
-def _date(text: str) -> date:
+def day(text: str) -> date:
+    """A day. Raises QuestionError for what is none."""
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"{text!r} is not a date: write YYYY-MM-DD") from None
+        raise QuestionError(f"{text!r} is not a date: write YYYY-MM-DD") from None
 
 
 def where(conditions: Iterable[str]) -> dict[str, tuple[str, ...]]:

@@ -25,6 +25,7 @@ def alerts() -> tuple[AlertRule, ...]:
         _will_not_hold(),
         _out_of_the_ordinary(),
         *per_user_alerts.alerts(),
+        _pull_overdue(),
     )
 
 
@@ -228,6 +229,34 @@ def _out_of_the_ordinary() -> AlertRule:
                     f'stackledger_budget_yesterday_deviation{{{_LEDGER},budget="chat"}}': "3x200",
                 },
                 expect=(Silent("20m"), Fires("40m", ({"cluster": "ledger", "budget": "search"},))),
+            ),
+        ),
+    )
+
+
+def _pull_overdue() -> AlertRule:
+    age = select(m.PULL_AGE).max(Cluster, m.PullSource)
+    interval = select(m.PULL_INTERVAL).max(Cluster, m.PullSource)
+    return AlertRule(
+        name="BillPullOverdue",
+        condition=above(age.over(interval, on=(Cluster, m.PullSource)), 3),
+        hold="30m",
+        severity=Severity.TICKET,
+        summary="No bill could be pulled from {{ $labels.source }} for {{ $value | printf `%.1f` }} of its intervals",
+        description="Estimates go on, but nothing compares them with what {{ $labels.source }} bills, and the month"
+        " cannot be closed. `stackledger costs pull --source {{ $labels.source }}` tells why.",
+        panel=d.PULL_OVERDUE,
+        tests=(
+            RuleTest(
+                title="older than three of its own intervals becomes a ticket; an older one with a longer does not",
+                series={
+                    f'stackledger_pull_age_seconds{{{_LEDGER},source="openai"}}': "258000+60x120",
+                    f'stackledger_pull_interval_seconds{{{_LEDGER},source="openai"}}': "86400x120",
+                    f'stackledger_pull_age_seconds{{{_LEDGER},source="aws"}}': "1700000+60x120",
+                    f'stackledger_pull_interval_seconds{{{_LEDGER},source="aws"}}': "604800x120",
+                },
+                expect=(Silent("45m"), Fires("60m", ({"cluster": "ledger", "source": "openai"},))),
+                interval="1m",
             ),
         ),
     )

@@ -14,6 +14,7 @@ from stackledger.errors import ConnectError, ProtocolError, StorageError, Unreac
 from stackledger.ledger import wire
 from stackledger.ledger.asking import Nothing, StateReply
 from stackledger.ledger.budgets.status import BudgetStatus
+from stackledger.ledger.pulls.asking import PullStatus
 from stackledger.ledger.summary import PeriodSummary
 from stackledger.money import to_float
 
@@ -45,6 +46,8 @@ class LedgerSource:
             _add_period(part, period)
         for budget in state.budgets:
             _add_budget(part, budget)
+        for pull in state.pulls:
+            _add_pull(part, pull, self._clock.now())
         _add_ledger(part, state)
         if state.per_user is not None:
             add_per_user(part, state.per_user)
@@ -86,6 +89,21 @@ def _add_budget(part: Part, budget: BudgetStatus) -> None:
     part.add(m.BUDGET_DEVIATION, budget.deviation, name)
     for one in budget.contributors:
         part.add(m.BUDGET_CONTRIBUTOR, to_float(int(one.cost)), name, one.attribute, one.value)
+
+
+def _add_pull(part: Part, pull: PullStatus, now: float) -> None:
+    name = pull.source
+    if pull.success_s is not None:
+        part.add(m.PULL_SUCCESS, pull.success_s, name)
+    last = pull.since_s if pull.success_s is None else pull.success_s
+    part.add(m.PULL_AGE, max(0.0, now - last), name)
+    part.add(m.PULL_INTERVAL, pull.interval_seconds, name)
+    if pull.days is not None:
+        part.add(m.PULL_DAYS, pull.days, name)
+    for reason in m.PullTrouble.values:
+        part.add(m.PULL_FAILURES, pull.failures.get(reason, 0), name, reason)
+    for change in m.LineChange.values:
+        part.add(m.PULL_LINES, getattr(pull, change), name, change)
 
 
 def _add_ledger(part: Part, state: StateReply) -> None:

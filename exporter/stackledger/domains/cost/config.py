@@ -16,6 +16,7 @@ from stackledger.ledger.budgets.budget import Budget, Cadence
 from stackledger.ledger.event import REMEMBERED_DAYS
 from stackledger.ledger.periods import zone_named
 from stackledger.ledger.prices.config import Amount, Prices
+from stackledger.ledger.pulls.config import PullSettings
 
 
 def _checked_zone(name: str) -> str:
@@ -181,14 +182,19 @@ class CostSettings(Settings):
     """What other currencies are worth. Default: nothing is known of them."""
     per_user: PerUser | None = None
     """The fully loaded cost per active user. Default: nobody defined it, and it is UNKNOWN."""
+    pulls: tuple[PullSettings, ...] = ()
+    """Where bills and costs of clusters are fetched from by themselves. Default: nowhere."""
     budgets: tuple[BudgetSettings, ...] = ()
     """What may be spent."""
     values_in_metrics: int = Field(default=50, ge=1, le=1000)
     """How many teams, models and features, those that cost most, have series of their own; the others are `other`."""
 
     @model_validator(mode="after")
-    def _budgets_have_names(self) -> Self:
-        names = [budget.name for budget in self.budgets]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"budgets need names of their own; given twice: {', '.join(twice)}")
+    def _names_of_their_own(self) -> Self:
+        for field, names in (
+            ("budgets", [one.name for one in self.budgets]),
+            ("pulls", [one.name for one in self.pulls]),
+        ):
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise ValueError(f"{field} need names of their own; given twice: {', '.join(twice)}")
         return self

@@ -239,6 +239,36 @@ APPLYING = Panel(
     width=4,
     height=4,
 )
+PULL_OVERDUE = Panel(
+    key="pull-overdue",
+    title="Bills: time since the last pull, in intervals",
+    queries=(
+        Query(
+            select(m.PULL_AGE).max(m.PullSource).over(select(m.PULL_INTERVAL).max(m.PullSource), on=(m.PullSource,)),
+            "{{source}}",
+        ),
+    ),
+    description="Up to 1 it is as it should be; above 3 a source has failed again and again: `costs pull` tells why.",
+    width=8,
+    minimum=0,
+)
+PULL_FAILURES = Panel(
+    key="pull-failures",
+    title="Bills: pulls that failed",
+    queries=(Query(select(m.PULL_FAILURES).increase("1d").sum(m.PullSource, m.PullTrouble), "{{source}}: {{reason}}"),),
+    description="In a day. auth: the key; connect, timeout: the vendor, or the way; protocol: an answer that is not"
+    " clear.",
+    width=8,
+    minimum=0,
+)
+PULL_LINES = Panel(
+    key="pull-lines",
+    title="Bills: lines that pulls changed",
+    queries=(Query(select(m.PULL_LINES).increase("1d").sum(m.PullSource, m.LineChange), "{{source}}: {{change}}"),),
+    description="In a day. Replaced lines are restatements: with many, the comparison of a past month has moved.",
+    width=8,
+    minimum=0,
+)
 BOOK_AGE = Panel(
     key="book-age",
     title="Age of the price book",
@@ -283,6 +313,7 @@ def dashboards() -> tuple[Dashboard, ...]:
                     ),
                 ),
                 Row("How does it grow?", (TODAY_COURSE, MONTH_COURSE, UNITS, UNPRICED_MODELS)),
+                Row("Are the bills there?", (PULL_OVERDUE, PULL_FAILURES, PULL_LINES)),
                 Row("Is it current and whole?", (WAITING, WAITING_AGE, EVENTS, REFUSED, APPLYING, BOOK_AGE, SIZE)),
             ),
             tags=("cost",),

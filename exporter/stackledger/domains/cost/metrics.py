@@ -9,6 +9,7 @@ from stackledger import units
 from stackledger.catalogue import HOLD, Kind, Label, Metric
 from stackledger.ledger.buckets import BUCKETS
 from stackledger.ledger.event import Reason as RefusalReason
+from stackledger.ledger.pulls.asking import REASONS as PULL_REASONS
 
 
 class Period(Label):
@@ -102,6 +103,27 @@ class Value(Label):
     """A value that spends much of the budget."""
 
     bounded, cap = False, 10
+
+
+class PullSource(Label):
+    """The name of a source of bills in the configuration."""
+
+    name = "source"
+    bounded, cap = False, 100
+
+
+class PullTrouble(Label):
+    """Why bills could not be pulled."""
+
+    name = "reason"
+    values = PULL_REASONS
+
+
+class LineChange(Label):
+    """What a pull did to lines of bills: `replaced` ones were restated or taken back, and are kept, marked."""
+
+    name = "change"
+    values = ("added", "replaced")
 
 
 LLM_COST = Metric(
@@ -376,4 +398,69 @@ BUDGET_CONTRIBUTOR = Metric(
     node=False,
     missing=HOLD,
     conditional="a section costs.budgets",
+)
+PULL_SUCCESS = Metric(
+    "stackledger_pull_success_timestamp_seconds",
+    Kind.GAUGE,
+    units.TIMESTAMP,
+    "When bills were last pulled from the source without a failure (ledger).",
+    labels=(PullSource,),
+    budget=100,
+    node=False,
+    missing=HOLD,
+    conditional="a section costs.pulls",
+)
+PULL_AGE = Metric(
+    "stackledger_pull_age_seconds",
+    Kind.GAUGE,
+    units.SECONDS,
+    "Time since bills were last pulled from the source without a failure, or since it was set up (ledger).",
+    labels=(PullSource,),
+    budget=100,
+    node=False,
+    missing=HOLD,
+    conditional="a section costs.pulls",
+)
+PULL_INTERVAL = Metric(
+    "stackledger_pull_interval_seconds",
+    Kind.GAUGE,
+    units.SECONDS,
+    "How often bills are to be pulled from the source (configuration).",
+    labels=(PullSource,),
+    budget=100,
+    node=False,
+    missing=HOLD,
+    conditional="a section costs.pulls",
+)
+PULL_DAYS = Metric(
+    "stackledger_pull_covered_days",
+    Kind.GAUGE,
+    units.COUNT,
+    "Days (UTC) that have been asked for in a row, up to the last one that was pulled; 0 before the first (ledger).",
+    labels=(PullSource,),
+    budget=100,
+    node=False,
+    missing=HOLD,
+    conditional="a section costs.pulls, but of files",
+)
+PULL_FAILURES = Metric(
+    "stackledger_pull_failures_total",
+    Kind.COUNTER,
+    units.COUNT,
+    "Pulls that failed, wholly or in part, by reason, since the ledger's process started (ledger).",
+    labels=(PullSource, PullTrouble),
+    budget=100 * len(PULL_REASONS),
+    node=False,
+    conditional="a section costs.pulls",
+)
+PULL_LINES = Metric(
+    "stackledger_pull_lines_total",
+    Kind.COUNTER,
+    units.COUNT,
+    "Lines of bills that pulls added, or marked as replaced by a restatement, since the ledger's process started"
+    " (ledger).",
+    labels=(PullSource, LineChange),
+    budget=200,
+    node=False,
+    conditional="a section costs.pulls",
 )

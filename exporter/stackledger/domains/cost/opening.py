@@ -149,6 +149,7 @@ class OpenLedger:
     ) -> None:
         """`prometheus_url` is who tells the number of active users, where the settings say so."""
         from stackledger.ledger.apply import Applier  # noqa: PLC0415 - numpy
+        from stackledger.ledger.pulls.runner import Pulls  # noqa: PLC0415 - httpx
         from stackledger.ledger.upkeep.keeper import Keeper  # noqa: PLC0415 - numpy
 
         self.engine = open_engine(settings, data_dir)
@@ -160,6 +161,7 @@ class OpenLedger:
             self.budgets = [one.budget(settings.zone) for one in settings.budgets]
             self.reservations = Reservations(places_of(data_dir).reservations, self.budgets, self._spent)
             self.applier = Applier(self.inbox, self.engine, self.prices.current, pseudonym)
+            self.pulls = Pulls(self.engine, settings.pulls, clock)
             self.keeper = Keeper(
                 self.engine,
                 self.applier,
@@ -180,6 +182,7 @@ class OpenLedger:
             zone=zone_named(settings.zone),
             reservations=self.reservations,
             keeper=self.keeper,
+            pulls=self.pulls,
             state=state,
             declared=declared_of(settings, prometheus_url),
         )
@@ -199,6 +202,7 @@ class OpenLedger:
     def close(self) -> None:
         """Close the store and the inbox."""
         self.keeper.end()
+        self.pulls.end()
         self.engine.close()
         self.inbox.close()
         self.reservations.close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,7 @@ from stackledger.ledger.charges.charge import Category, Charge, Kind
 from stackledger.ledger.charges.names import meaning, sender
 from stackledger.ledger.charges.reading import Row, RowError, collected
 from stackledger.ledger.periods import last_of_month, month_named
+from stackledger.ledger.prices.timeline import midnight_us
 
 COLUMNS: Final = (
     "day", "from", "to", "provider", "account", "model", "unit", "sku", "quantity", "amount", "currency", "list_amount",
@@ -54,10 +55,10 @@ def _charge(row: Row, path: str, source: str, kind: str) -> Charge:
         file=Path(path).name,
         provider=provider,
         account=row.text("account"),
-        from_us=_midnight(first),
-        until_us=_midnight(last + timedelta(days=1)),
-        period_from_us=_midnight(begin),
-        period_until_us=_midnight(end + timedelta(days=1)),
+        from_us=midnight_us(first),
+        until_us=midnight_us(last + timedelta(days=1)),
+        period_from_us=midnight_us(begin),
+        period_until_us=midnight_us(end + timedelta(days=1)),
         sku=row.text("sku"),
         model=model,
         unit=unit,
@@ -95,10 +96,6 @@ def _period(row: Row, first: date) -> tuple[date, date]:
         return month_named(row.text("period"))
     except ValueError as error:
         raise RowError(f"period: {error}") from None
-
-
-def _midnight(day: date) -> int:
-    return round(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1_000_000
 
 
 def _model(row: Row, provider: str) -> tuple[str, str]:

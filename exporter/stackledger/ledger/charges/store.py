@@ -23,10 +23,13 @@ class Delivered:
     number: int
 
 
-def deliver(engine: Engine, charges: Sequence[Charge], imported_us: int, *, add: bool = False) -> Delivered:
+def deliver(
+    engine: Engine, charges: Sequence[Charge], imported_us: int, *, add: bool = False, dry: bool = False
+) -> Delivered:
     """Store a delivery. For each kind, source and billing period in it, lines that it no longer has are superseded.
 
-    With `add` it is a part: nothing is superseded. Delivering the same again changes nothing.
+    With `add` it is a part: nothing is superseded. Delivering the same again changes nothing. With `dry` nothing is
+    stored, and the number is 0.
     """
     after = _last_delivery(engine)
     scopes = {(one.kind, one.source, one.period_from_us, one.period_until_us) for one in charges}
@@ -35,8 +38,8 @@ def deliver(engine: Engine, charges: Sequence[Charge], imported_us: int, *, add:
     added = tuple(one for key, one in wanted.items() if key not in kept)
     gone = () if add else tuple(one.id for key, one in kept.items() if key not in wanted)
     unchanged = len(wanted) - len(added)
-    if not added and not gone:
-        return Delivered(0, unchanged, 0, 0)
+    if dry or (not added and not gone):
+        return Delivered(len(added), unchanged, len(gone), 0)
     number = engine.charge(Change(after, added, gone, imported_us))
     return Delivered(len(added), unchanged, len(gone), number)
 

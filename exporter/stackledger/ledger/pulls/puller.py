@@ -1,23 +1,21 @@
-"""Asks for days, follows pages, waits when told to, and says what changed since it last asked.
+"""Asks for days, follows pages, and waits when told to.
 
-Vendors restate days for weeks, so a pull asks for the days behind the last one again. Groups that a vendor leaves out
-of a grouped report are found by asking for the total too, and become a line of their own.
+Groups that a vendor leaves out of a grouped report are found by asking for the total too, and become a line of their
+own.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from stackledger.clock import Clock
 from stackledger.errors import AuthError, ProtocolError, ReadTimeoutError
-from stackledger.ledger.pulls.values import OTHERS, BilledCost, BilledUsage, Group, Report, V
+from stackledger.ledger.pulls.values import OTHERS, Asked, Billed, Report, Used, V
 
-RESTATED_DAYS: Final = 35
-"""Days before the last pull that are asked for again: a month, and some for its invoice."""
 _MOST_PAGES: Final = 10_000
 _ATTEMPTS: Final = 6
 _FIRST_WAIT_SECONDS: Final = 2.0
@@ -43,46 +41,39 @@ class Fetch(Protocol):
         """The answer to a GET."""
 
 
-class Restated(NamedTuple):
-    """A line whose amount is another than before; 0 stands for one that was, or is, not there."""
-
-    day: date
-    group: Group
-    currency: str
-    before: int
-    after: int
-
-
 class Puller:
     """One account at one vendor. `key` is asked at each request, so that it may be rotated."""
 
-    def __init__(self, fetch: Fetch, key: Callable[[], str], clock: Clock) -> None:
+    def __init__(self, fetch: Fetch, key: Callable[[], str], clock: Clock, accounts: Sequence[str] = ()) -> None:
+        """`accounts` are the projects or workspaces that are asked for, as the vendor names them. Default: all."""
         self._fetch = fetch
         self._key = key
         self._clock = clock
+        self._accounts = accounts
 
-    async def costs(self, report: Report[BilledCost], first: date, end: date) -> list[BilledCost]:
+    async def costs(self, report: Report[Billed], first: date, end: date) -> list[Billed]:
         """The costs of some days, the last excluded, by group; where totals are told, each day's lines sum to it.
 
         Raises a TargetError when the vendor cannot be read: nothing of the days is then known.
         """
-        lines = merged([line async for line in self._lines(report, first, end)])
+        lines = [line async for line in self._lines(report, first, end)]
         if report.total is None:
             return lines
-        totals = merged([line async for line in self._lines(report.total, first, end)])
-        return lines + left_out(lines, totals)
+        return lines + left_out(lines, [line async for line in self._lines(report.total, first, end)])
 
-    async def usage(self, report: Report[BilledUsage], first: date, end: date) -> list[BilledUsage]:
+    async def usage(self, report: Report[Used], first: date, end: date) -> list[Used]:
         """What was used on some days, the last excluded. Raises a TargetError as `costs` does."""
         return [line async for line in self._lines(report, first, end)]
 
     async def _lines(self, report: Report[V], first: date, end: date) -> AsyncIterator[V]:
         for begin, until in spans(first, end, report.most_days):
-            asked, token = report.asked(begin, until), ""
+            asked, token = report.asked(begin, until, self._accounts), ""
             seen: set[str] = set()
             while True:
-                page = report.read(await self._page(report, asked + ([("page", token)] if token else [])))
+                page = report.read(await self.page(report, asked + ([("page", token)] if token else [])))
                 for value in page.values:
+                    if not begin <= value.day < until:
+                        raise ProtocolError(f"{report.name}: {report.path} tells of {value.day}, which was not asked")
                     yield value
                 token = page.following
                 if not token:
@@ -91,7 +82,7 @@ class Puller:
                     raise ProtocolError(f"{report.name}: the pages of {report.path} go round in circles")
                 seen.add(token)
 
-    async def _page(self, report: Report[V], parameters: Sequence[tuple[str, str]]) -> bytes:
+    async def page(self, report: Report[V], parameters: Asked) -> bytes:
         """One page. What may pass is tried again, after the time that the server tells or a growing one."""
         wait = _FIRST_WAIT_SECONDS
         for attempt in range(_ATTEMPTS):
@@ -109,12 +100,6 @@ class Puller:
         raise ReadTimeoutError(f"{report.name}: {report.path} asked to wait {_ATTEMPTS} times: pull again later")
 
 
-def days_due(last: date | None, today: date, begin: date) -> tuple[date, date]:
-    """What to ask for, the last excluded: closed days of UTC since the last that was pulled, and the restated ones."""
-    first = begin if last is None else max(begin, last - timedelta(days=RESTATED_DAYS))
-    return min(first, today), today
-
-
 def spans(first: date, end: date, most_days: int) -> Iterator[tuple[date, date]]:
     """The days in pieces that one request may ask for."""
     while first < end:
@@ -123,35 +108,11 @@ def spans(first: date, end: date, most_days: int) -> Iterator[tuple[date, date]]
         first = until
 
 
-def merged(lines: Iterable[BilledCost]) -> list[BilledCost]:
-    """One line for each day, group and currency: a vendor may tell a group in several."""
-    found: dict[tuple[str, date, Group, str], BilledCost] = {}
-    for line in lines:
-        known = found.get(line.key)
-        found[line.key] = line if known is None else replace(known, amount=known.amount + line.amount)
-    return list(found.values())
-
-
-def left_out(lines: Iterable[BilledCost], totals: Iterable[BilledCost]) -> list[BilledCost]:
+def left_out(lines: Iterable[Billed], totals: Iterable[Billed]) -> list[Billed]:
     """A line for each day and currency whose groups do not sum to the total."""
-    missing: dict[tuple[str, date, str], int] = defaultdict(int)
+    missing: dict[tuple[date, str], int] = defaultdict(int)
     for line in totals:
-        missing[line.vendor, line.day, line.currency] += line.amount
+        missing[line.day, line.currency] += line.amount
     for line in lines:
-        missing[line.vendor, line.day, line.currency] -= line.amount
-    return [
-        BilledCost(vendor, day, OTHERS, amount, currency)
-        for (vendor, day, currency), amount in sorted(missing.items())
-        if amount
-    ]
-
-
-def restated(before: Iterable[BilledCost], after: Iterable[BilledCost]) -> list[Restated]:
-    """What a pull of the same days changed: amounts that moved, lines that came and lines that went."""
-    old, new = ({line.key: line.amount for line in merged(lines)} for lines in (before, after))
-    return [
-        Restated(day, group, currency, old.get(key, 0), new.get(key, 0))
-        for key in sorted(old.keys() | new.keys())
-        if old.get(key, 0) != new.get(key, 0)
-        for _, day, group, currency in [key]
-    ]
+        missing[line.day, line.currency] -= line.amount
+    return [Billed(day, "", OTHERS, amount, currency) for (day, currency), amount in sorted(missing.items()) if amount]

@@ -15,44 +15,42 @@ from stackledger import money
 from stackledger.errors import ProtocolError
 from stackledger.ledger.buckets import Usage
 
-Group = tuple[tuple[str, str], ...]
-"""What a line is of: pairs of the vendor's names and values, sorted; without those that were not told."""
-
-OTHERS: Final[Group] = (("group", "(not listed)"),)
-"""The line that makes groups sum to the total where the vendor leaves some out."""
-
-
+OTHERS: Final = "(not listed)"
+"""The words of the line that makes groups sum to the total where the vendor leaves some out."""
 _MOST_DIGITS: Final = 30
+_DAY_SECONDS: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class BilledCost:
-    """What one day costs, pico-units of a currency. Credits are negative."""
+class Billed:
+    """What one day costs, pico-units of a currency. Credits are negative; what was not told is empty."""
 
-    vendor: str
     day: date
-    group: Group
+    account: str
+    """Project or workspace."""
+    words: str
+    """The vendor's own for what was used."""
     amount: int
     currency: str
-
-    @property
-    def key(self) -> tuple[str, date, Group, str]:
-        """What tells it from others of its report."""
-        return self.vendor, self.day, self.group, self.currency
+    model: str = ""
+    bucket: str = ""
+    tier: str = ""
+    quantity: int | None = None
+    """1e-12 of a unit; None where the line does not tell it."""
 
 
 @dataclass(frozen=True, slots=True)
-class BilledUsage:
-    """What was used in a span of time. `usage.requests` is 0 where the vendor does not count calls."""
+class Used:
+    """What one model used on one day. `usage.requests` is 0 where the vendor does not count calls."""
 
-    vendor: str
-    from_us: int
-    until_us: int
-    group: Group
+    day: date
+    account: str
+    model: str
+    tier: str
     usage: Usage
 
 
-V = TypeVar("V", BilledCost, BilledUsage)
+V = TypeVar("V", Billed, Used)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +61,10 @@ class Page(Generic[V]):
     following: str = ""
 
 
+Asked = list[tuple[str, str]]
+"""The parameters of a request."""
+
+
 @dataclass(frozen=True, slots=True)
 class Report(Generic[V]):
     """One kind of report: what to ask for some days, and how to read what comes. All of it pure."""
@@ -71,8 +73,8 @@ class Report(Generic[V]):
     path: str
     most_days: int
     """Days that one request may span."""
-    asked: Callable[[date, date], list[tuple[str, str]]]
-    """The parameters of a request from a day to another, the last excluded."""
+    asked: Callable[[date, date, Sequence[str]], Asked]
+    """From a day to another, the last excluded, of some accounts or, where none is named, of all."""
     read: Callable[[bytes], Page[V]]
     headers: Callable[[str], Mapping[str, str]]
     """Headers that show a key."""
@@ -87,8 +89,10 @@ def pico(amount: object, per_unit: int = 1) -> int:
     """
     try:
         value = Decimal(amount) if isinstance(amount, str) else amount
-        if not isinstance(value, Decimal) or not value.is_finite() or abs(value.adjusted()) > _MOST_DIGITS:
+        if not isinstance(value, Decimal) or not value.is_finite() or value.adjusted() > _MOST_DIGITS:
             raise ProtocolError("an amount is expected that somebody might pay")
+        if value.adjusted() < -_MOST_DIGITS:
+            return 0  # a float's rest, and a fraction of endless digits
         return money.rounded(Fraction(value) * money.PICO / per_unit)
     except (ArithmeticError, ValueError) as error:
         raise ProtocolError("an amount is no decimal") from error
@@ -103,26 +107,21 @@ def decoded(body: bytes, kind: Any) -> Any:
         raise ProtocolError(f"the report is not in the documented shape, at {where}") from None
 
 
-def following(has_more: bool, token: str | None) -> str:  # noqa: FBT001 - the two fields of every page
-    """The next page's token. Raises ProtocolError where there is more and no way to it."""
-    if has_more and not token:
-        raise ProtocolError("the report says that there is more, and not where")
-    return token or "" if has_more else ""
+def counted(**counts: int) -> Usage:
+    """Usage in our buckets. Raises ProtocolError for a count below 0: parts that exceed their whole."""
+    if min(counts.values()) < 0:
+        raise ProtocolError("the report's counts contradict one another: a count is below 0, or parts exceed the whole")
+    return Usage(**counts)
 
 
-def group_of(line: Any, names: Sequence[str]) -> Group:
-    """The fields by which a line was grouped; one that is null was not told, or is the vendor's default."""
-    told = ((name, getattr(line, name)) for name in sorted(names))
-    return tuple(
-        (name, str(value).lower() if isinstance(value, bool) else str(value))
-        for name, value in told
-        if value not in (None, "")
-    )
-
-
-def day_of(seconds: int) -> date:
-    """The UTC day that begins at this second. Raises ProtocolError where none does."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    if seconds % 86_400:
-        raise ProtocolError(f"a bucket begins at {moment.isoformat()}: days of UTC were asked for")
-    return moment.date()
+def day_of(moment: datetime | int) -> date:
+    """The UTC day that begins then. Raises ProtocolError where none does."""
+    if isinstance(moment, datetime) and moment.tzinfo is None:
+        raise ProtocolError("a bucket's time is told without a zone")
+    try:
+        told = moment.astimezone(UTC) if isinstance(moment, datetime) else datetime.fromtimestamp(moment, UTC)
+    except (OverflowError, ValueError, OSError):
+        raise ProtocolError("a bucket begins at no time that there is") from None
+    if round(told.timestamp()) % _DAY_SECONDS:
+        raise ProtocolError(f"a bucket begins at {told.isoformat()}: days of UTC were asked for")
+    return told.date()
