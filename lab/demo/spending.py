@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.demo import judges
-from lab.demo.settings import Folder, url
+from lab.demo.settings import RATES, Folder, url
 from lab.llm import agreement, history
 from lab.llm.company import ASSISTANT, HELPDESK
 from lab.llm.standin import Standin
@@ -67,7 +67,21 @@ def import_history(folder: Folder) -> str:
     """Bring the past into the ledger, before the service runs; what the command said."""
     path = folder.path / "history.ndjson"
     history.write(path, datetime.now(UTC))
+    _import_hosting(folder)
     return judges.run("stackledger", "costs", "import", "--config", folder.configuration, path).strip()
+
+
+def _import_hosting(folder: Folder) -> None:
+    """The last month's bill for machines, in EUR, and the rate of that month's end."""
+    last = datetime.now(UTC).date().replace(day=1) - timedelta(days=1)
+    (folder.path / RATES).write_text(f"day,from,to,rate\n{last},EUR,USD,1.0832\n")
+    bill = folder.path / "hosting.csv"
+    bill.write_text(
+        "provider,account,from,to,amount,currency,invoice\n"
+        f"hosting,production,{last.replace(day=1)},{last},24.50,EUR,H-1\n"
+    )
+    words = ("--format", "bill", "--kind", "infrastructure", bill)
+    judges.run("stackledger", "costs", "import", "--config", folder.configuration, *words)
 
 
 def _reported(folder: Folder, sources: Sequence[str]) -> list[dict[str, Any]]:
