@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from stackledger import money
-from stackledger.errors import UnreachableError
+from stackledger.errors import QuestionError, UnreachableError
 from stackledger.ledger.buckets import BUCKETS
 from stackledger.ledger.charges import plain
 from stackledger.ledger.charges.charge import Charge
@@ -261,6 +261,20 @@ def test_what_is_billed_takes_the_place_of_the_estimate(whole: Opened, tmp_path:
     assert amounts(reply) == {"llm_attributed": "0.90", "llm_allocated": "0.30", "infrastructure": "100.00"}
     assert [money.exact(int(row.parts[Part.LLM_ATTRIBUTED])) for row in reply.rows] == ["0.60", "0.30"]
     assert "models (as billed)" in " ".join(reply.definition)
+
+
+def test_a_table_of_rates_that_cannot_be_read_hides_no_other_reason(whole: Opened, tmp_path: Path) -> None:
+    def broken() -> Rates:
+        raise QuestionError("rates.csv cannot be read")
+
+    whole.declared = replace(whole.declared, rates=broken)
+    assert asked(whole).known  # all of it is in USD
+    assert reasons(asked(whole, llm=Llm.BILLED)) == {Reason.NO_BILL}
+    wages = bill(tmp_path / "c.csv", "payroll,2026-03-01,2026-03-20,1000,EUR,,usage", kind="engineering")
+    deliver(whole.engine, wages, at(2, 3))
+    reply = asked(whole, llm=Llm.ESTIMATE, engineering=True)
+    assert reasons(reply) == {Reason.NO_RATE, Reason.BILL_NOT_FINAL}
+    assert "rates.csv cannot be read" in words(reply)
 
 
 def test_imported_counts_keep_their_history(whole: Opened, tmp_path: Path) -> None:
