@@ -345,6 +345,12 @@ def test_bills_in_another_currency_are_compared_by_a_rate_that_is_told(whole: Op
         ("EUR", "1 EUR = 0.6 USD (2026-02-27)", str(USD), str(money.parse("0.60")))
     ]
     assert told.accounts[0].causes == {}
+    # a vendor that rounds to cents of a euro may be off by half of one: 1.01 EUR are 0.601657 USD, ours are 0.60
+    odd = Rates([Rate(date(2026, 2, 27), "EUR", "USD", Fraction("0.5957"), "0.5957")])
+    whole.declared = replace(whole.declared, rates=lambda: odd)
+    deliver(whole.engine, bill(tmp_path / "b.csv", "p,2026-03-01,2026-03-01,1.01,EUR,i-1,usage", kind="bill"), at(2, 4))
+    (account,) = reconcile_bills(whole, request).accounts
+    assert account.causes == {"rounding": str(money.parse("0.001657"))}
 
 
 def test_the_month_is_that_of_the_zone(whole: Opened) -> None:
