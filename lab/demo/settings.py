@@ -22,6 +22,8 @@ from lab.receiver import Receiver
 
 INTERVAL_SECONDS = 5
 ZONE = "Europe/Berlin"
+RATES = "rates.csv"
+"""The file of what other currencies are worth."""
 _KEY_PATTERNS = {
     "patterns": {"sessions": "session:*", "baskets": "basket:*"},
     "operations_per_second": 100,
@@ -116,7 +118,8 @@ def _costs(folder: Folder, ports: Mapping[str, int]) -> dict[str, Any]:
         "listen": f"127.0.0.1:{ports['intake']}",
         "zone": ZONE,
         "users": {"in_metrics": 20, "hash_key": {"file": folder.secret("users-key", secrets.token_hex(32))}},
-        "per_user": {"users": {"source": "ledger"}, "infrastructure": False, "target_usd": 5},
+        "rates": {"file": str(folder.path / RATES)},
+        "per_user": {"users": {"source": "ledger"}, "target_usd": 5},
         "budgets": [
             {"name": "models", "usd": 150, "per": "month"},
             {"name": "tickets", "usd": 10, "per": "day", "where": {"feature": "tickets"}, "hard": True},

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.demo import judges
-from lab.demo.settings import Folder, url
+from lab.demo.settings import RATES, Folder, url
 from lab.llm import agreement, bill, history
 from lab.llm.company import ASSISTANT, HELPDESK
 from lab.llm.standin import Standin
@@ -72,7 +72,8 @@ def import_history(folder: Folder) -> str:
 
 
 def import_bills(folder: Folder) -> list[str]:
-    """Bring last month's bills of the vendors beside it; how they compare with what was called, in words."""
+    """Bring last month's bills beside it; how the vendors' compare with what was called, in words."""
+    _import_hosting(folder)
     path = folder.path / "bills.csv"
     now = datetime.now(UTC)
     billed = bill.write(path, now)
@@ -81,7 +82,21 @@ def import_bills(folder: Folder) -> list[str]:
     month = f"{now.replace(day=1) - timedelta(days=1):%Y-%m}"
     said = judges.run("stackledger", "costs", "reconcile", *config, "--month", month, fine=(0, 1))
     compared = said.partition(_DETAILS)[0].strip().splitlines()[1:]
-    return [f"Bills of {month}: {billed:,.2f} USD", *(line for line in compared if line)]
+    per_user = judges.run("stackledger", "costs", "per-user", *config, "--month", month)
+    return [f"Bills of {month}: {billed:,.2f} USD", *filter(None, compared), *filter(None, per_user.splitlines())]
+
+
+def _import_hosting(folder: Folder) -> None:
+    """The last month's bill for machines, in EUR, and the rate of that month's end."""
+    last = datetime.now(UTC).date().replace(day=1) - timedelta(days=1)
+    (folder.path / RATES).write_text(f"day,from,to,rate\n{last},EUR,USD,1.0832\n")
+    path = folder.path / "hosting.csv"
+    path.write_text(
+        "provider,account,from,to,amount,currency,invoice\n"
+        f"hosting,production,{last.replace(day=1)},{last},24.50,EUR,H-1\n"
+    )
+    words = ("--format", "bill", "--kind", "infrastructure", path)
+    judges.run("stackledger", "costs", "import", "--config", folder.configuration, *words)
 
 
 def _reported(folder: Folder, sources: Sequence[str]) -> list[dict[str, Any]]:

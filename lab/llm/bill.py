@@ -1,8 +1,7 @@
 """The vendors' bills of last month for the calls of the past, as a FOCUS 1.2 file.
 
 Owns the vendors' side: list prices as these publish them, written here once more so that nothing of the ledger's own is
-asked, a model that only the vendor has a price for, and two things that happen on bills: a day on which more is billed
-than was called, and a credit.
+asked, and two things that happen on bills: a day on which more is billed than was called, and a credit.
 """
 
 from __future__ import annotations
@@ -15,13 +14,11 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 
 from lab.llm import history
-from lab.llm.company import UNKNOWN_MODEL
 
 _RATES = {  # USD for a million tokens: input, cached input, output
     "gpt-4o-mini-2024-07-18": ("0.15", "0.075", "0.60"),
     "gpt-5.2-2025-12-11": ("1.75", "0.175", "14"),
     "text-embedding-3-small": ("0.02", "0.02", "0"),
-    UNKNOWN_MODEL: ("10", "1", "30"),
     "claude-sonnet-4-6": ("3", "0.30", "15"),
     "claude-haiku-4-5-20251001": ("1", "0.10", "5"),
 }

@@ -1,14 +1,15 @@
 """Calls of the past, as a gateway would have kept them: usage events of the weeks before today, in NDJSON.
 
-Owns their number and course: fewer at weekends, growing slowly, a few of a model without a price. Days begin with the
-last month, so that a whole month can be looked at, and six weeks ago at the latest, so that weekdays can be compared.
+Owns their number and course: fewer at weekends, growing slowly, a few of a model without a price, which came out this
+month. Days begin with the last month, so that a whole month can be looked at, and six weeks ago at the latest, so that
+weekdays can be compared.
 """
 
 from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ _MODELS = (
     ("semantic-search", "openai", "text-embedding-3-small", 5),
     ("chat", "openai", UNKNOWN_MODEL, 1),
 )
-_WEIGHTS = [weight for *_, weight in _MODELS]
+_PRICED = tuple(one for one in _MODELS if one[2] != UNKNOWN_MODEL)
 
 
 def write(path: Path, now: datetime, *, seed: int = 1) -> int:
@@ -48,7 +49,8 @@ def events(now: datetime, *, seed: int = 1) -> Iterator[dict[str, Any]]:
     """Usage events of every day from the first of last month, or six weeks ago, up to `now`."""
     day, today = first_day(now.date()), now.date()
     while day <= today:
-        for event in _of_day(day, (today - day).days, random.Random(f"{seed} {day}")):
+        models = _MODELS if day >= today.replace(day=1) else _PRICED
+        for event in _of_day(day, (today - day).days, models, random.Random(f"{seed} {day}")):
             if datetime.fromisoformat(event["time"]) < now:
                 yield event
         day += timedelta(days=1)
@@ -60,12 +62,14 @@ def first_day(today: date) -> date:
     return min(last_month, today - timedelta(days=_DAYS))
 
 
-def _of_day(day: date, age: int, chance: random.Random) -> Iterator[dict[str, Any]]:
+def _of_day(
+    day: date, age: int, models: Sequence[tuple[str, str, str, int]], chance: random.Random
+) -> Iterator[dict[str, Any]]:
     usual = _WEEKEND_CALLS if day.weekday() >= _WEEKEND else _WEEKDAY_CALLS
     calls = round(usual * (1 - age / 200) * chance.uniform(0.9, 1.1))
     midnight = datetime.combine(day, time(), UTC)
     for number in range(calls):
-        feature, provider, model, _ = chance.choices(_MODELS, _WEIGHTS)[0]
+        feature, provider, model, _ = chance.choices(models, [weight for *_, weight in models])[0]
         person = chance.choice(PEOPLE)
         asked = Asked(keep="minutes" if provider == "anthropic" else "", automatic_cache=provider == "openai")
         yield {

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from stackledger import money
-from stackledger.errors import UnreachableError
+from stackledger.errors import QuestionError, UnreachableError
 from stackledger.ledger.buckets import BUCKETS
 from stackledger.ledger.charges import plain
 from stackledger.ledger.charges.charge import Charge
@@ -263,6 +263,20 @@ def test_what_is_billed_takes_the_place_of_the_estimate(whole: Opened, tmp_path:
     assert "models (as billed)" in " ".join(reply.definition)
 
 
+def test_a_table_of_rates_that_cannot_be_read_hides_no_other_reason(whole: Opened, tmp_path: Path) -> None:
+    def broken() -> Rates:
+        raise QuestionError("rates.csv cannot be read")
+
+    whole.declared = replace(whole.declared, rates=broken)
+    assert asked(whole).known  # all of it is in USD
+    assert reasons(asked(whole, llm=Llm.BILLED)) == {Reason.NO_BILL}
+    wages = bill(tmp_path / "c.csv", "payroll,2026-03-01,2026-03-20,1000,EUR,,usage", kind="engineering")
+    deliver(whole.engine, wages, at(2, 3))
+    reply = asked(whole, llm=Llm.ESTIMATE, engineering=True)
+    assert reasons(reply) == {Reason.NO_RATE, Reason.BILL_NOT_FINAL}
+    assert "rates.csv cannot be read" in words(reply)
+
+
 def test_imported_counts_keep_their_history(whole: Opened, tmp_path: Path) -> None:
     engine, path = whole.engine, tmp_path / "users.csv"
     reply = asked(whole, users=Source.IMPORTED)
@@ -331,6 +345,12 @@ def test_bills_in_another_currency_are_compared_by_a_rate_that_is_told(whole: Op
         ("EUR", "1 EUR = 0.6 USD (2026-02-27)", str(USD), str(money.parse("0.60")))
     ]
     assert told.accounts[0].causes == {}
+    # a vendor that rounds to cents of a euro may be off by half of one: 1.01 EUR are 0.601657 USD, ours are 0.60
+    odd = Rates([Rate(date(2026, 2, 27), "EUR", "USD", Fraction("0.5957"), "0.5957")])
+    whole.declared = replace(whole.declared, rates=lambda: odd)
+    deliver(whole.engine, bill(tmp_path / "b.csv", "p,2026-03-01,2026-03-01,1.01,EUR,i-1,usage", kind="bill"), at(2, 4))
+    (account,) = reconcile_bills(whole, request).accounts
+    assert account.causes == {"rounding": str(money.parse("0.001657"))}
 
 
 def test_the_month_is_that_of_the_zone(whole: Opened) -> None:

@@ -112,7 +112,8 @@ def _text(reply: PerUserReply) -> Iterator[str]:
 
     users = "unknown" if reply.users is None else f"{reply.users:,}"
     if reply.known:
-        yield f"Cost per active user in {reply.month}: {_cents(reply.per_user)} USD ({users} active users)"
+        many = "1 active user" if reply.users == 1 else f"{users} active users"
+        yield f"Cost per active user in {reply.month}: {_cents(reply.per_user)} USD ({many})"
     else:
         yield f"Cost per active user in {reply.month}: UNKNOWN"
         yield from (f"  {one.words}" for one in reply.reasons)

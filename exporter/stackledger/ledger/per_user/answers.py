@@ -162,11 +162,12 @@ class _Month:
         """Whoever was called must have billed every day with calls, for good."""
         declared = self._ledger.declared
         now_us = self._ledger.now_us()
+        rates, _ = self._rates()
         try:
-            rates = declared.rates()
             found = reconciled(self._ledger.engine, *self._days, now_us, declared.terms, as_of=self._as_of, rates=rates)
-        except QuestionError:
-            return  # no table of rates, or no calls any more: told already
+        except QuestionError as error:  # the days beside the month are compared too
+            yield Why(Reason.CALLS_NOT_KEPT, str(error))
+            return
         check = checks.billed(found.accounts, ())
         if not check.passed:
             yield Why(Reason.NO_BILL, check.detail.partition(": import")[0] + ": import the bill once it is final")
@@ -212,25 +213,28 @@ class _Month:
         return reasons
 
     def _charged(self, kind: Kind) -> Charged:
-        declared = self._ledger.declared
-        rates, faults = Rates(), list[Why]()
-        try:
-            rates = declared.rates()
-        except QuestionError as error:
-            faults.append(Why(Reason.NO_RATE, str(error)))
+        rates, faults = self._rates()
         ask = Ask(
             *self._days,
             now_us=self._ledger.now_us(),
             rates=rates,
-            settle_days=declared.terms.settle_days,
+            settle_days=self._ledger.declared.terms.settle_days,
             leave_out=self._definition.leave_out,
             only=() if kind is Kind.BILL else self._definition.sources,
             as_of=self._as_of,
         )
         found = charged(self._ledger.engine, kind, ask)
-        needs = any(source.usd is None for source in found.sources)
-        reasons = faults if needs and faults else found.reasons
-        return replace(found, reasons=reasons)
+        if not faults or all(source.usd is not None for source in found.sources):
+            return found
+        others = [why for why in found.reasons if why.reason is not Reason.NO_RATE]
+        return replace(found, reasons=[*faults, *others])
+
+    def _rates(self) -> tuple[Rates, list[Why]]:
+        """The rates; none where the table cannot be read, with the reason."""
+        try:
+            return self._ledger.declared.rates(), []
+        except QuestionError as error:
+            return Rates(), [Why(Reason.NO_RATE, str(error))]
 
 
 def _no_bill(what: str, whose: str, month: str) -> Why:

@@ -128,9 +128,9 @@ def reconciled(
     begin, end = (first - EPOCH).days, (last - EPOCH).days + 1
     ours = estimates(engine, begin - 1, end + 1, account, zones)
     stored = charges_between(engine, Kind.BILL, (begin - 1) * DAY_US, (end + 1) * DAY_US, as_of=as_of)
-    span = Span(begin, end, now_us, terms.settle_days, by_account=bool(account))
-    charges, converted = in_usd((one.charge for one in stored), rates or Rates(), (begin, end))
-    return reconcile(ours, charges, span)._replace(converted=converted)
+    bills = in_usd((one.charge for one in stored), rates or Rates(), (begin, end))
+    span = Span(begin, end, now_us, terms.settle_days, by_account=bool(account), steps=bills.steps)
+    return reconcile(ours, bills.charges, span)._replace(converted=bills.converted)
 
 
 def _account(one: AccountSum) -> AccountTold:

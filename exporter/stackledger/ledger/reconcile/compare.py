@@ -46,6 +46,8 @@ class Span:
     settle_days: Mapping[str, float] = field(default_factory=dict)
     by_account: bool = False
     """Whether calls tell their account; else all accounts of a provider are compared as one."""
+    steps: Mapping[str, int] = field(default_factory=dict)
+    """The last decimal, in pico-USD, of lines that were in another currency, by row."""
 
     def holds(self, first: int, until: int) -> bool:
         """Whether these days are among them."""
@@ -105,7 +107,8 @@ class _Grounds:
             self._days[place].update(range(*days_of(one)))
             if not settled(one, span.now_us, span.settle_days):
                 self._open[place].update(range(*days_of(one)))
-            self._quanta[place] = min(self._quanta.get(place, _CENT), _step(one.billed))
+            step = span.steps.get(one.row_id) or last_decimal(one.billed)
+            self._quanta[place] = min(self._quanta.get(place, step), step)
 
     def of(self, key: Key) -> Ground:
         """For the lines of one key."""
@@ -119,7 +122,7 @@ class _Grounds:
         return (one.provider, one.account) in self._accounts
 
 
-def _step(amount: int) -> int:
+def last_decimal(amount: int) -> int:
     """The last decimal that the amount has, at most a cent."""
     step = _CENT
     while amount % step:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from typing import NamedTuple
 
 import msgspec
 
 from stackledger.ledger.charges.charge import Charge
 from stackledger.ledger.rates import Rates, Worth
 from stackledger.ledger.reconcile.cells import Days, days_of
+from stackledger.ledger.reconcile.compare import last_decimal
 from stackledger.ledger.reconcile.estimates import EPOCH
 from stackledger.money import USD
 
@@ -24,12 +26,21 @@ class Converted(msgspec.Struct, frozen=True):
     usd: str
 
 
-def in_usd(charges: Iterable[Charge], rates: Rates, asked: Days) -> tuple[list[Charge], list[Converted]]:
-    """The lines, those with a known rate in USD, each by the rate of its last day; and what was converted.
+class InUsd(NamedTuple):
+    """Lines in USD, and those of which no rate is known as they are.
 
-    Lines without a known rate stay as they are. `asked` are the days whose conversions are told, the last excluded.
+    `steps` is what the last decimal of a line was worth that was converted, by row: so finely its vendor rounds.
     """
+
+    charges: Sequence[Charge]
+    converted: Sequence[Converted]
+    steps: Mapping[str, int]
+
+
+def in_usd(charges: Iterable[Charge], rates: Rates, asked: Days) -> InUsd:
+    """Each line by the rate of its last day. `asked` are the days whose conversions are told, the last excluded."""
     found: list[Charge] = []
+    steps: dict[str, int] = {}
     sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
     for one in charges:
         first, until = days_of(one)
@@ -42,9 +53,11 @@ def in_usd(charges: Iterable[Charge], rates: Rates, asked: Days) -> tuple[list[C
             None if amount is None else rates.usd(amount, one.currency, day) for amount in (one.effective, one.listed)
         ]
         found.append(one._replace(billed=worth.usd, effective=more[0], listed=more[1], currency=USD))
+        steps[one.row_id] = rates.usd(last_decimal(one.billed), one.currency, day) or 1
         if first >= asked[0] and until <= asked[1]:
             _add(sums[one.currency, str(worth.rate)], worth)
-    return found, [Converted(*key, str(amount), str(usd)) for key, (amount, usd) in sorted(sums.items())]
+    told = [Converted(*key, str(amount), str(usd)) for key, (amount, usd) in sorted(sums.items())]
+    return InUsd(found, told, steps)
 
 
 def _add(line: list[int], worth: Worth) -> None:
