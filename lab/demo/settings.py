@@ -119,7 +119,7 @@ def _costs(folder: Folder, ports: Mapping[str, int]) -> dict[str, Any]:
         "zone": ZONE,
         "users": {"in_metrics": 20, "hash_key": {"file": folder.secret("users-key", secrets.token_hex(32))}},
         "rates": {"file": str(folder.path / RATES)},
-        "per_user": {"users": {"source": "ledger"}, "target_usd": 5},
+        "per_user": {"users": {"source": "ledger"}, "target_usd": 15},
         "budgets": [
             {"name": "models", "usd": 150, "per": "month"},
             {"name": "tickets", "usd": 10, "per": "day", "where": {"feature": "tickets"}, "hard": True},
