@@ -116,8 +116,10 @@ def _costs(folder: Folder, ports: Mapping[str, int]) -> dict[str, Any]:
         "listen": f"127.0.0.1:{ports['intake']}",
         "zone": ZONE,
         "users": {"in_metrics": 20, "hash_key": {"file": folder.secret("users-key", secrets.token_hex(32))}},
+        "per_user": {"users": {"source": "ledger"}, "infrastructure": False, "target_usd": 5},
         "budgets": [
             {"name": "models", "usd": 150, "per": "month"},
+            {"name": "tickets", "usd": 10, "per": "day", "where": {"feature": "tickets"}, "hard": True},
             {"name": "research", "usd": 20, "per": "day", "where": {"feature": "research"}, "hard": True},
         ],
     }

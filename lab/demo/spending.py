@@ -16,7 +16,7 @@ from typing import Any
 
 from lab.demo import judges
 from lab.demo.settings import Folder, url
-from lab.llm import agreement, history
+from lab.llm import agreement, bill, history
 from lab.llm.company import ASSISTANT, HELPDESK
 from lab.llm.standin import Standin
 from lab.process import Process, ServerFailedError
@@ -26,6 +26,7 @@ _ROOT = Path(__file__).parents[2]
 _CALLS_PER_SECOND = 1.5
 _BUSY_EVERY = 40
 _LAST_SECONDS = 30.0
+_DETAILS = "The largest differences"
 
 
 class Spending:
@@ -68,6 +69,19 @@ def import_history(folder: Folder) -> str:
     path = folder.path / "history.ndjson"
     history.write(path, datetime.now(UTC))
     return judges.run("stackledger", "costs", "import", "--config", folder.configuration, path).strip()
+
+
+def import_bills(folder: Folder) -> list[str]:
+    """Bring last month's bills of the vendors beside it; how they compare with what was called, in words."""
+    path = folder.path / "bills.csv"
+    now = datetime.now(UTC)
+    billed = bill.write(path, now)
+    config = ("--config", folder.configuration)
+    judges.run("stackledger", "costs", "import", *config, "--format", "focus", path)
+    month = f"{now.replace(day=1) - timedelta(days=1):%Y-%m}"
+    said = judges.run("stackledger", "costs", "reconcile", *config, "--month", month, fine=(0, 1))
+    compared = said.partition(_DETAILS)[0].strip().splitlines()[1:]
+    return [f"Bills of {month}: {billed:,.2f} USD", *(line for line in compared if line)]
 
 
 def _reported(folder: Folder, sources: Sequence[str]) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from lab.alertmanager import Alertmanager
 from lab.demo import boards, judges, load, settings, systems
 from lab.demo.panels import PanelViewer
 from lab.demo.settings import Folder, url
-from lab.demo.spending import Spending, import_history
+from lab.demo.spending import Spending, import_bills, import_history
 from lab.process import Process, given_up_by
 from lab.prometheus import Prometheus
 from lab.receiver import Receiver
@@ -93,14 +93,14 @@ def start(
 def _prepare(folder: Folder, stop: threading.Event) -> list[str]:
     """What has to be there before the service: the files that it generates, and the past in its ledger."""
 
-    def past() -> str:
+    def past() -> list[str]:
         with given_up_by(stop):
-            return import_history(folder)
+            return [f"History of calls to models: {import_history(folder)}", *import_bills(folder)]
 
     with ThreadPoolExecutor(1) as pool:
         imported = pool.submit(past)
         said = judges.generate(folder)
-    return [*said, f"History of calls to models: {imported.result()}"]
+    return [*said, *imported.result()]
 
 
 def _start_watchers(

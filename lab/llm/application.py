@@ -4,7 +4,7 @@
 
 assistant  OpenAI and Anthropic, instrumented by OpenTelemetry's own libraries
 helpdesk   OpenAI, instrumented by OpenLLMetry; Anthropic's answers are posted as they came, since no span can tell how
-           long a cache entry stays, nor searches of the web
+           long a cache entry stays, nor searches of the web; searches ask the team's budget first
 
 Without --calls it goes on until SIGTERM. What waits to be sent is sent before it ends.
 """
@@ -24,6 +24,7 @@ from typing import Any
 import anthropic
 import openai
 
+from lab.llm.budgeted import Answer, Budgeted
 from lab.llm.company import ASSISTANT, HELPDESK, PEOPLE, PROMPT, UNKNOWN_MODEL, Attribution, Names
 from lab.llm.reports import Reports
 from lab.llm.spans import INSTRUMENTATIONS, Tracing, made_by
@@ -31,6 +32,8 @@ from lab.llm.spans import INSTRUMENTATIONS, Tracing, made_by
 _LOOPBACK = "127.0.0.1,localhost"
 _TIMEOUT_SECONDS = 60.0
 _RETRIES = 4
+_HAIKU = "claude-haiku-4-5-20251001"
+_MOST_OUTPUT = 2_000
 _MESSAGES: Any = [{"role": "user", "content": PROMPT}]
 
 
@@ -41,6 +44,7 @@ class Clients:
     openai: openai.OpenAI
     anthropic: anthropic.Anthropic
     reports: Reports
+    budgeted: Budgeted
 
 
 Call = Callable[[Clients, Attribution], object]
@@ -103,22 +107,24 @@ def _message_stream(clients: Clients, who: Attribution) -> object:
         return stream.get_final_message()
 
 
-def _reported_search(clients: Clients, who: Attribution) -> object:
-    answer = clients.anthropic.messages.create(
-        model="claude-haiku-4-5-20251001",
-        max_tokens=2_000,
-        system=[{"type": "text", "text": PROMPT, "cache_control": {"type": "ephemeral", "ttl": "1h"}}],
-        messages=_MESSAGES,
-        tools=[{"type": "web_search_20250305", "name": "web_search", "max_uses": 3}],
-        metadata={"user_id": who.user},
-    )
-    clients.reports.add("anthropic", answer.model_dump(mode="json"), who)
-    return answer
+def _budgeted_search(clients: Clients, who: Attribution) -> object:
+    def search() -> Answer:
+        return clients.anthropic.messages.create(
+            model=_HAIKU,
+            max_tokens=_MOST_OUTPUT,
+            system=[{"type": "text", "text": PROMPT, "cache_control": {"type": "ephemeral", "ttl": "1h"}}],
+            messages=_MESSAGES,
+            tools=[{"type": "web_search_20250305", "name": "web_search", "max_uses": 3}],
+            metadata={"user_id": who.user},
+        )
+
+    most = {"cache_write_1h": 20_000, "output": _MOST_OUTPUT, "web_search": 3}
+    return clients.budgeted.call(who, "anthropic", _HAIKU, most, search)
 
 
 def _reported_stream(clients: Clients, who: Attribution) -> object:
     with clients.anthropic.messages.stream(
-        model="claude-haiku-4-5-20251001", max_tokens=2_000, messages=_MESSAGES, metadata={"user_id": who.user}
+        model=_HAIKU, max_tokens=_MOST_OUTPUT, messages=_MESSAGES, metadata={"user_id": who.user}
     ) as stream:
         answer = stream.get_final_message()
     clients.reports.add("anthropic", answer.model_dump(mode="json"), who)
@@ -146,7 +152,7 @@ APPLICATIONS = {
         Names("enduser.id", "team", "feature"),
         (
             ("tickets", _chat_mini),
-            ("tickets", _reported_search),
+            ("tickets", _budgeted_search),
             ("chat", _chat_stream),
             ("research", _response),
             ("tickets", _reported_stream),
@@ -172,10 +178,12 @@ def run(
     chance = random.Random(f"{seed} {name}")
     tracing = Tracing(name, families or [application.family], application.names, intake)
     options: dict[str, Any] = {"timeout": _TIMEOUT_SECONDS, "max_retries": _RETRIES, "api_key": "of-the-demo"}
+    reports = Reports(name, intake)
     clients = Clients(
         openai.OpenAI(base_url=f"{models}/v1", **options),
         anthropic.Anthropic(base_url=models, **options),
-        Reports(name, intake),
+        reports,
+        Budgeted(name, intake, reports),
     )
     made = 0
     try:
@@ -189,6 +197,7 @@ def run(
             stop.wait(chance.expovariate(rate) if rate else 0)
     finally:
         tracing.close()
+        clients.budgeted.close()
         clients.reports.close()
     return made
 

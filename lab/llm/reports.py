@@ -32,7 +32,11 @@ class Reports:
 
     def add(self, provider: str, answer: dict[str, Any], who: Attribution) -> None:
         """Report one answer, and what waits from before."""
-        event = {
+        self.send(self.event(provider, answer, who))
+
+    def event(self, provider: str, answer: dict[str, Any], who: Attribution) -> dict[str, Any]:
+        """The usage event of an answer."""
+        return {
             "time": datetime.now(UTC).isoformat(),
             "provider": provider,
             "raw": answer,
@@ -42,6 +46,9 @@ class Reports:
             "feature": who.feature,
             "environment": "production",
         }
+
+    def send(self, event: dict[str, Any]) -> None:
+        """Send an event, and what waits from before."""
         self._waiting.append(event)
         self._made += 1
         if self._made % _AGAIN_EVERY == 0:

@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     configuration = load(Path(arguments.config))
     unreadable = list(_unreadable_tokens(configuration))
     statuses, problems = asyncio.run(_read_all(configuration))
-    problems = [*unreadable, *unreadable_keys(configuration), *problems]
+    problems = [*unreadable, *_unreadable_rates(configuration), *unreadable_keys(configuration), *problems]
     tokens = len(configuration.root.http.tokens)
     if arguments.json:
         from dataclasses import asdict
@@ -127,6 +127,21 @@ def _unreadable_tokens(configuration: Configuration) -> Iterator[str]:
             file, line, path = configuration.place("http", "tokens", index)
             remedy = "until then nobody gets in with it: write it, with the right to read it for the service's user"
             yield f"{file}:{line}: {path} ({token.name}): {error}; {remedy}"
+
+
+def _unreadable_rates(configuration: Configuration) -> Iterator[str]:
+    from stackledger.domains.cost import COST
+    from stackledger.domains.cost.loaded import RateSource
+    from stackledger.errors import QuestionError
+
+    settings = configuration.of_domain(COST)
+    if settings is None or settings.rates is None:
+        return
+    try:
+        RateSource(settings.rates)()
+    except QuestionError as error:
+        file, line, path = configuration.place("costs", "rates", "file")
+        yield f"{file}:{line}: {path}: {error}; until then no amount in another currency is known"
 
 
 def _token_line(configured: int, unreadable: int) -> list[str]:

@@ -7,7 +7,8 @@ SIGHUP (or POST /-/reload) reads the configuration again; a refused one leaves t
 the service cleanly.
 
 With a section `costs`, three processes run: one observes, one takes usage in, one holds the ledger. Each is started
-again when it dies; --role runs one of them alone.
+again when it dies; a reload that changes `costs` or `http` starts the latter two again, which loses nothing. --role
+runs one of them alone.
 
 """
 
@@ -88,4 +89,4 @@ async def _role(role: str, configuration: Configuration) -> None:
         return
     from stackledger.serve.ledger import run as ledger
 
-    await ledger(settings, data_dir, clock)
+    await ledger(settings, data_dir, clock, configuration.root.prometheus.url)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from stackledger.ledger.engines.base import Engine
+
+if TYPE_CHECKING:
+    from stackledger.ledger.per_user.declared import Declared
 
 
 class Open(Protocol):
@@ -22,3 +25,7 @@ class Open(Protocol):
 
     def waiting(self) -> tuple[int, float]:
         """How many events wait to be applied, and for how many seconds the oldest has."""
+
+    @property
+    def declared(self) -> Declared:
+        """What the configuration declares: rates of currencies, the cost per active user."""

@@ -11,6 +11,7 @@ from stackledger.ledger.buckets import Usage
 from stackledger.ledger.budgets.status import BudgetStatus
 from stackledger.ledger.event import UsageEvent
 from stackledger.ledger.explain import Explanation
+from stackledger.ledger.per_user.values import PerUserReply
 from stackledger.ledger.pulls.asking import PullStatus
 from stackledger.ledger.summary import PeriodSummary
 from stackledger.ledger.views import Group, Month, Reach, Row, Tally
@@ -169,6 +170,8 @@ class StateReply(msgspec.Struct, frozen=True):
     applying: bool = True
     book: str = ""
     book_age_seconds: float = 0.0
+    per_user: PerUserReply | None = None
+    """The closed month's cost per active user; None until it was computed first."""
     pulls: list[PullStatus] = []
 
 

@@ -46,6 +46,9 @@ from stackledger.ledger.explain import Explanation, explain
 from stackledger.ledger.focus.answers import FocusReply, FocusRequest, focus_day
 from stackledger.ledger.glance import zone_of
 from stackledger.ledger.horizon import need_calls
+from stackledger.ledger.per_user.answers import per_user
+from stackledger.ledger.per_user.declared import Declared
+from stackledger.ledger.per_user.values import PerUserReply, PerUserRequest
 from stackledger.ledger.periods import local_date, whole
 from stackledger.ledger.preview import compare
 from stackledger.ledger.prices.book import cost, load_book
@@ -94,8 +97,10 @@ class LedgerService:
         keeper: Keeper | None = None,
         pulls: Pulls | None = None,
         state: Callable[[], StateReply] = StateReply,
+        declared: Declared | None = None,
     ) -> None:
         """`pseudonym` is what the ledger keeps in place of a user; questions name the user."""
+        self._declared = declared or Declared()
         self._engine = engine
         self._prices = prices
         self._clock = clock
@@ -110,6 +115,11 @@ class LedgerService:
     def engine(self) -> Engine:
         """The store."""
         return self._engine
+
+    @property
+    def declared(self) -> Declared:
+        """What the configuration declares: rates of currencies, the cost per active user."""
+        return self._declared
 
     def now_us(self) -> int:
         """Microseconds UTC."""
@@ -306,6 +316,7 @@ METHODS: Final[Mapping[str, Method]] = {
     "reconcile": Method(ReconcileRequest, ReconcileReply, reconcile_bills),
     "focus": Method(FocusRequest, FocusReply, focus_day),
     "close": Method(CloseRequest, CloseReply, close_month),
+    "per_user": Method(PerUserRequest, PerUserReply, per_user),
     "erase": Method(EraseRequest, EraseReply, lambda service, asked: service.keeper.erase(asked)),
     "backup": Method(BackupRequest, BackupReply, lambda service, asked: service.keeper.backup(asked)),
     "tend": Method(TendRequest, TendReply, lambda service, asked: service.keeper.tend(asked)),

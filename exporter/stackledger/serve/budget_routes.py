@@ -6,6 +6,7 @@ is not passed.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
@@ -22,8 +23,8 @@ from stackledger.ledger import wire
 from stackledger.ledger.asking import Nothing, ReleaseRequest, ReserveRequest, Settled, SettleRequest, StateReply
 from stackledger.ledger.budgets.reservations import Granted
 from stackledger.ledger.budgets.status import BudgetStatus
-from stackledger.ledger.event import UsageEvent
-from stackledger.ledger.intake.result import Taken
+from stackledger.ledger.intake.result import Outcomes, Taken
+from stackledger.ledger.intake.usage_api import take_object
 from stackledger.serve.access import Access, ScopedRoute
 from stackledger.serve.http import body_of
 
@@ -31,12 +32,14 @@ Keep = Callable[[Taken], Awaitable[tuple[Taken, int | None]]]
 """Keeps a taken event durably: what of it was taken, and its number in the inbox."""
 
 _BODY_BYTES: Final = 1 << 20
+_ANSWER_SECONDS: Final = 5.0
+"""A caller that waits for a budget has a user who waits; what is granted later lapses by itself."""
 _RETRY: Final = {"Retry-After": "5"}
 
 
 class _Settlement(msgspec.Struct, forbid_unknown_fields=True):
     id: str
-    event: UsageEvent
+    event: dict[str, Any]
 
 
 def budget_routes(access: Access, socket: Path, keep: Keep) -> list[ScopedRoute]:
@@ -44,9 +47,10 @@ def budget_routes(access: Access, socket: Path, keep: Keep) -> list[ScopedRoute]
 
     async def ask(method: str, request: Any, reply: Any) -> Any:
         try:
-            return await wire.ask_async(socket, method, request, reply)
-        except UnreachableError:
-            raise HTTPException(503, "the ledger does not answer: nothing was granted, ask again", _RETRY) from None
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                return await wire.ask_async(socket, method, request, reply)
+        except (UnreachableError, TimeoutError):
+            raise HTTPException(503, "the ledger does not answer: ask again, with the same id", _RETRY) from None
         except QuestionError as error:
             raise HTTPException(400, str(error)) from None
 
@@ -60,13 +64,18 @@ def budget_routes(access: Access, socket: Path, keep: Keep) -> list[ScopedRoute]
         return _json({"granted": False, "budget": granted.budget, "left_usd": left}, 402)
 
     async def settle(request: Request) -> Response:
-        """The call was made: its event is kept as by /api/v1/usage, and its cost takes the reserved amount's place."""
+        """The call was made: its event is kept as by /api/v1/usage, and its cost takes the reserved amount's place.
+
+        The event has the form that it has there, with `usage` or the provider's own body as `raw`.
+        """
         told = await _read(request, _Settlement)
-        taken, number = await keep(Taken([told.event]))
+        outcomes = Outcomes()
+        outcomes.add(take_object(told.event))
+        taken, number = await keep(outcomes.taken())
         if taken.refused or number is None:
             refusal = taken.refused[0].refusal
             raise HTTPException(422, f"{refusal.reason}: {refusal.detail}")
-        settled: Settled = await ask("settle", SettleRequest(told.id, told.event, number), Settled)
+        settled: Settled = await ask("settle", SettleRequest(told.id, taken.events[0], number), Settled)
         return _json({"cost_usd": None if settled.cost is None else money.exact(int(settled.cost))})
 
     async def release(request: Request) -> Response:

@@ -27,14 +27,18 @@ from stackledger.ledger.asking import StateReply
 from stackledger.ledger.budgets.status import BudgetStatus
 from stackledger.ledger.engines.base import Applied
 from stackledger.ledger.inbox import Inbox
+from stackledger.ledger.per_user.answers import per_user
+from stackledger.ledger.per_user.values import PerUserReply, PerUserRequest
 from stackledger.ledger.periods import zone_named
 from stackledger.ledger.service import METHODS
-from stackledger.ledger.summary import PeriodSummary, summarise
+from stackledger.ledger.summary import PeriodSummary, calendar, summarise
 
 _LOG = logging.getLogger(__name__)
 _IDLE_SECONDS = 0.5
 _RETRY_SECONDS = 5.0
 _SUMMARY_SECONDS = 15.0
+_DIVIDE_SECONDS = 300.0
+"""It reads all calls of a month; and nobody waits for a month's value by the minute."""
 _SETTLED_SECONDS = 60.0
 """What waits at the start comes first."""
 _LOOK_SECONDS = 600.0
@@ -44,11 +48,11 @@ _HOUR_US = 3_600_000_000
 class LedgerProcess:
     """The store, what brings the inbox into it, and what answers from it."""
 
-    def __init__(self, settings: CostSettings, data_dir: Path, clock: Clock) -> None:
+    def __init__(self, settings: CostSettings, data_dir: Path, clock: Clock, prometheus_url: str = "") -> None:
         self._settings = settings
         self._data_dir = data_dir
         self._clock = clock
-        self._ledger = OpenLedger(settings, data_dir, clock, self._state)
+        self._ledger = OpenLedger(settings, data_dir, clock, self._state, prometheus_url=prometheus_url)
         self._outcomes: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
         self._counting = threading.Lock()
@@ -57,6 +61,7 @@ class LedgerProcess:
         self._topic = open_topic(settings, self._ledger, clock)
         self._periods: list[PeriodSummary] = []
         self._budgets: list[BudgetStatus] = []
+        self._per_user: PerUserReply | None = None
 
     @property
     def through(self) -> int:
@@ -87,6 +92,12 @@ class LedgerProcess:
             await self._tried(self._summarise, "summarise")
             await self._wait(stop, _SUMMARY_SECONDS)
 
+    async def divide_until(self, stop: asyncio.Event) -> None:
+        """Keep the last month's cost per active user current, until told to end. It may wait for Prometheus."""
+        while not stop.is_set():
+            await self._tried(self._divide, "compute the cost per active user")
+            await self._wait(stop, _DIVIDE_SECONDS)
+
     async def tend_until(self, stop: asyncio.Event) -> None:
         """Do each day's upkeep once, until told to end."""
         await self._wait(stop, _SETTLED_SECONDS)
@@ -102,7 +113,7 @@ class LedgerProcess:
         """What the work returns; None when the store refused. One line is logged when that begins, one when it ends."""
         try:
             done = await asyncio.to_thread(work)
-        except (StorageError, ConfigError) as error:
+        except (StorageError, ConfigError, QuestionError) as error:
             _LOG.log(
                 logging.DEBUG if what in self._failing else logging.ERROR,
                 "cannot %s",
@@ -153,6 +164,11 @@ class LedgerProcess:
         self._budgets = self._ledger.budget_statuses(now_us)
         return True
 
+    def _divide(self) -> bool:
+        first, _ = calendar(round(self._clock.now() * 1e6), zone_named(self._settings.zone))["last_month"]
+        self._per_user = per_user(self._ledger.service, PerUserRequest(f"{first:%Y-%m}"))
+        return True
+
     def _state(self) -> StateReply:
         with contextlib.closing(Inbox(inbox_path(self._data_dir))) as inbox:
             backlog = inbox.backlog()
@@ -168,6 +184,7 @@ class LedgerProcess:
             applying=self._applying and self._reading,
             book=self._ledger.prices.current().version,
             book_age_seconds=self._ledger.prices.age_seconds(),
+            per_user=self._per_user,
             pulls=self._ledger.pulls.statuses(),
         )
 
@@ -191,16 +208,22 @@ class LedgerProcess:
         self._ledger.close()
 
 
-async def run(settings: CostSettings, data_dir: Path, clock: Clock) -> None:
+async def run(settings: CostSettings, data_dir: Path, clock: Clock, prometheus_url: str = "") -> None:
     """Until SIGINT or SIGTERM. Raises StorageError when the store cannot be opened."""
-    process = await asyncio.to_thread(LedgerProcess, settings, data_dir, clock)
+    process = await asyncio.to_thread(LedgerProcess, settings, data_dir, clock, prometheus_url)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
     server = await wire.serve(data_dir / wire.SOCKET, process.answer)
     _LOG.info("ledger open", extra={"through": process.through})
-    loops = (process.apply_until, process.read_until, process.summarise_until, process.tend_until)
+    loops = (
+        process.apply_until,
+        process.read_until,
+        process.summarise_until,
+        process.divide_until,
+        process.tend_until,
+    )
     work = [asyncio.create_task(one(stop)) for one in loops]
     process.pull()
     try:

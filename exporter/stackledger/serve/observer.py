@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from stackledger import registry
@@ -13,6 +13,7 @@ from stackledger.clock import Clock
 from stackledger.collect import metrics as cm
 from stackledger.collect.checkpoint import Checkpoints
 from stackledger.collect.discovery import Found, look_up
+from stackledger.collect.integration import Domain
 from stackledger.collect.plan import Planned, plan
 from stackledger.collect.runner import Status
 from stackledger.collect.scheduler import Place, Scheduler
@@ -43,9 +44,13 @@ class Probe:
 class Observer:
     """One organisation's targets, being read."""
 
-    def __init__(self, configuration: Configuration, clock: Clock) -> None:
+    def __init__(
+        self, configuration: Configuration, clock: Clock, *, others_changed: Callable[[], None] = lambda: None
+    ) -> None:
+        """`others_changed` is called when a reload was accepted that the service's other processes need too."""
         self.configuration = configuration
         self.clock = clock
+        self._others_changed = others_changed
         self.page = Page(registry.metrics(), clock)
         self.own = OwnSamples(self.page, clock, self._labels())
         self._scheduler = self._new_scheduler(self.page)
@@ -103,9 +108,12 @@ class Observer:
                 self.own.refused(len(error.mistakes))
                 _LOG.error("configuration refused, the one in force stays", extra={"reason": str(error)})
                 return error.mistakes
+            changed = _of_others(configuration) != _of_others(self.configuration)
             self.configuration = configuration
             self.own.accepted(self.clock.now())
             await self._apply()
+            if changed:
+                self._others_changed()
         _LOG.info("configuration accepted", extra={"targets": len(self.targets)})
         return []
 
@@ -217,6 +225,16 @@ def _load_again(configuration: Configuration) -> Configuration:
     return again if configuration.data_dir is None else again.with_data_dir(configuration.data_dir)
 
 
+def _of_others(configuration: Configuration) -> tuple[object, ...]:
+    """What of the configuration other processes of the service read."""
+    return (configuration.root.http, *(configuration.of_domain(domain) for domain in registry.DOMAINS))
+
+
+def _has(configuration: Configuration, domain: Domain) -> bool:
+    """Whether there is a process that keeps something for the domain."""
+    return configuration.of_domain(domain) is not None
+
+
 def _refuse_fixed_changes(old: Configuration, new: Configuration) -> None:
     """What a running process cannot change is refused with its remedy, not silently ignored."""
     fixed = {
@@ -225,6 +243,7 @@ def _refuse_fixed_changes(old: Configuration, new: Configuration) -> None:
         "data_dir": (old.root.data_dir, new.root.data_dir),
         "environment": (old.root.environment, new.root.environment),
         "region": (old.root.region, new.root.region),
+        **{domain.name: (_has(old, domain), _has(new, domain)) for domain in registry.DOMAINS},
     }
     mistakes = [
         Mistake(name, "cannot change while the service runs: restart it", str(new.path))

@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from stackledger.clock import Clock
@@ -22,6 +22,9 @@ from stackledger.clock import Clock
 _LOG = logging.getLogger(__name__)
 
 ROLES: Final = ("observe", "ingest", "ledger")
+_OBSERVES: Final = "observe"
+RESTART_OTHERS: Final = signal.SIGUSR1
+"""From the observer to its supervisor: a configuration that concerns the other processes was accepted."""
 SUPERVISED: Final = "STACKLEDGER_SUPERVISED"
 """Set for processes that end when the one that started them does."""
 _INPUT: Final = 2
@@ -38,7 +41,9 @@ class _Child:
     role: str
     process: asyncio.subprocess.Process | None = None
     waits: float = _FIRST_WAIT_SECONDS
-    asked_to_restart: bool = field(default=False)
+    has_run: bool = False
+    """Whether its input was once accepted: what it refuses later is somebody's half-finished edit."""
+    asked_to_restart: bool = False
 
 
 class Supervisor:
@@ -52,11 +57,16 @@ class Supervisor:
         self._code = 0
 
     async def run(self) -> int:
-        """Until SIGINT or SIGTERM, or until a process refuses its input; the exit code. SIGHUP reloads."""
+        """Until SIGINT or SIGTERM, or until a process refuses its input at the start; the exit code.
+
+        SIGHUP asks the observer to reload. It alone judges the new configuration, and says so with `RESTART_OTHERS`
+        when the other processes need it.
+        """
         loop = asyncio.get_running_loop()
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(name, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
+        loop.add_signal_handler(RESTART_OTHERS, self._restart_others)
         keepers = [asyncio.create_task(self._keep(child), name=child.role) for child in self._children]
         await self._stop.wait()
         for child in self._children:
@@ -66,11 +76,16 @@ class Supervisor:
         return self._code
 
     def _reload(self) -> None:
-        """The observer reads its configuration anew; the others start anew with it, which loses nothing."""
         for child in self._children:
-            observes = child.role == "observe"
-            child.asked_to_restart = not observes
-            _send(child.process, signal.SIGHUP if observes else signal.SIGTERM)
+            if child.role == _OBSERVES:
+                _send(child.process, signal.SIGHUP)
+
+    def _restart_others(self) -> None:
+        """They start anew with the configuration that the observer has accepted, which loses nothing."""
+        for child in self._children:
+            if child.role != _OBSERVES:
+                child.asked_to_restart = True
+                _send(child.process, signal.SIGTERM)
 
     async def _keep(self, child: _Child) -> None:
         while not self._stop.is_set():
@@ -83,10 +98,11 @@ class Supervisor:
             code = await self._ended(child.process)
             if self._stop.is_set():
                 return
-            if code == _INPUT and not child.asked_to_restart:
+            if code == _INPUT and not child.has_run:
                 self._code = code  # its own message has been printed
                 self._stop.set()
                 return
+            child.has_run = True
             if child.asked_to_restart:
                 child.asked_to_restart = False
                 continue
@@ -118,6 +134,12 @@ def _send(process: asyncio.subprocess.Process | None, number: int) -> None:
     if process is not None and process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(number)
+
+
+def ask_to_restart_others() -> None:
+    """Where a supervisor started us: have the other processes started anew."""
+    if SUPERVISED in os.environ:
+        os.kill(os.getppid(), RESTART_OTHERS)
 
 
 def end_with_parent() -> None:

@@ -6,7 +6,8 @@ import csv
 import hashlib
 import io
 import json
-from datetime import UTC, datetime
+from datetime import date
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -18,34 +19,22 @@ from stackledger.ledger.charges import focus
 from stackledger.ledger.charges.rows import identified
 from stackledger.ledger.charges.store import deliver
 from stackledger.ledger.engines.base import Engine, Statement
+from stackledger.ledger.per_user.declared import Declared
+from stackledger.ledger.per_user.definition import Definition, Llm, Source
 from stackledger.ledger.prices.book import Line, Window
+from stackledger.ledger.rates import Rate, Rates
+from stackledger.ledger.reconcile.answers import Terms
 from stackledger.ledger.reprice import reprice
 from stackledger.ledger.statements.answers import CloseReply, CloseRequest, close_month
 from stackledger.ledger.statements.store import statements
 from tests.integration.ledger import bill_generator as bills
+from tests.integration.ledger import declaring
 from tests.integration.ledger.building import Ledger, flat_rate
+from tests.integration.ledger.declaring import at
 
 
-def at(day: int, month: int = 9) -> int:
-    return round(datetime(2026, month, day, tzinfo=UTC).timestamp() * 1e6)
-
-
-class Opened:
-    """An open ledger at a time that the test sets."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        self.at_us = at(20, 10)
-        self.backlog = (0, 0.0)
-
-    def now_us(self) -> int:
-        return self.at_us
-
-    def book(self) -> str:
-        return "book-1"
-
-    def waiting(self) -> tuple[int, float]:
-        return self.backlog
+class Opened(declaring.Opened):
+    """An open ledger that can close September."""
 
     def close(self, **more: Any) -> CloseReply:
         known = {
@@ -106,6 +95,32 @@ def test_a_statement_says_what_was_signed_and_by_whom(opened: Opened) -> None:
     again = opened.close()
     assert (again.number, again.made, again.sha256) == (1, False, reply.sha256)
     assert again.checks[0].passed
+
+
+def test_a_statement_says_what_an_active_user_cost(opened: Opened, tmp_path: Path) -> None:
+    """Prometheus is asked before it is made, so that the number is among the deliveries that it counts."""
+    opened.declared = Declared(
+        Definition("UTC", users=Source.PROMETHEUS, query="mau", infrastructure=False, llm=Llm.BILLED),
+        Terms("tag.account"),
+        prometheus=lambda _query, _at: 5.0,
+    )
+    told = json.loads(opened.close().json)
+    ours = told["per_user"]
+    assert (ours["active_users"], told["delivery"], ours["known"]) == (5, 2, False)
+    assert {one["reason"] for one in ours["reasons"]} == {"no_rate", "no_bill", "unpriced_calls"}
+    assert ours["calls"] == told["estimate"]["calls"]
+    assert "Active users: Prometheus at the month's end: mau." in ours["definition"]
+    assert told["converted"] == []
+
+
+def test_bills_that_a_rate_converts_are_compared_and_stated_with_it(opened: Opened) -> None:
+    rate = Rate(date(2026, 9, 1), "EUR", "USD", Fraction(2), "2")
+    opened.declared = Declared(rates=lambda: Rates([rate], 40))
+    told = json.loads(opened.close(tolerance_percent="10").json)
+    assert told["converted"] == [
+        {"currency": "EUR", "rate": "1 EUR = 2 USD (2026-09-01)", "amount": "9.00", "usd": "18.00"}
+    ]
+    assert "per_user" not in told
 
 
 def test_what_changes_a_closed_month_becomes_numbered_corrections(opened: Opened, tmp_path: Path) -> None:

@@ -345,3 +345,15 @@ def test_doctor_tells_of_what_cannot_be_used_and_goes_on(tmp_path: Path) -> None
     assert shown["tokens"] == {"readable": 1, "configured": 2}
     assert {one["target"] for one in shown["targets"]} == {"written", "found"}
     assert len(shown["problems"]) == 2
+
+
+def test_doctor_tells_of_a_table_of_rates_that_cannot_be_used(tmp_path: Path) -> None:
+    config, table = tmp_path / "c.yaml", tmp_path / "rates.csv"
+    config.write_text("version: 1\ndata_dir: data\ncosts:\n  rates:\n    file: rates.csv\n")
+    table.write_text("day,from,to,rate\n2026-10-01,EUR,USD,1,08\n")
+    done = run("doctor", "--config", str(config))
+    assert done.returncode == 1
+    assert "c.yaml:5: costs.rates.file: " in done.stdout
+    assert "rates.csv: line 2: 5 cells where 4 are expected" in done.stdout
+    table.write_text("day,from,to,rate\n2026-10-01,EUR,USD,1.08\n")
+    assert "rates" not in run("doctor", "--config", str(config)).stdout

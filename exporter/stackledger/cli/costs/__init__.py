@@ -27,6 +27,7 @@ COMMANDS = {
     "explain": "what a total is made of",
     "reprice": "price calls again by the book in force",
     "prices": "the price book: show, diff, update, approve",
+    "per-user": "the fully loaded cost per active user of a month",
     "reconcile": "bills beside our estimates: what differs and why",
     "export": "a month as a file for FinOps tools: FOCUS 1.2 or 1.4",
     "close": "close a month with a signed statement, or correct one",
@@ -36,7 +37,7 @@ COMMANDS = {
     "compact": "the daily upkeep, now",
     "refused": "events that were not taken, with the reasons",
 }
-_MODULES = {"import": "import_", "erase-user": "erase_user"}
+_MODULES = {"import": "import_", "erase-user": "erase_user", "per-user": "per_user"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

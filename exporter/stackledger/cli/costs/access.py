@@ -24,6 +24,7 @@ class Place:
     settings: CostSettings
     data_dir: Path
     tokens: tuple[Token, ...]
+    prometheus_url: str = ""
 
     def person(self, token_file: str) -> Token:
         """Who the token in a file belongs to. Raises QuestionError for an unknown one, or one without a role."""
@@ -55,7 +56,7 @@ def place_of(arguments: argparse.Namespace) -> Place:
     if settings is None or data_dir is None:
         message = "there is no section `costs`: add it (`costs: {}` will do) and data_dir, docs/costs.md tells more"
         raise ConfigError([Mistake("costs", message, str(configuration.path))])
-    return Place(settings, data_dir, configuration.root.http.tokens)
+    return Place(settings, data_dir, configuration.root.http.tokens, configuration.root.prometheus.url)
 
 
 def data_dir_argument(parser: argparse.ArgumentParser) -> None:
@@ -92,6 +93,7 @@ def ledger(place: Place) -> Iterator[Any]:
     from stackledger.clock import SystemClock
     from stackledger.domains.cost.opening import OpenLedger
 
-    with contextlib.closing(OpenLedger(place.settings, place.data_dir, SystemClock())) as opened:
+    opening = OpenLedger(place.settings, place.data_dir, SystemClock(), prometheus_url=place.prometheus_url)
+    with contextlib.closing(opening) as opened:
         opened.apply_all()
         yield lambda method, request, _reply, _timeout=0.0: METHODS[method].call(opened.service, request)

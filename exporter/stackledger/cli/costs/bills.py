@@ -43,12 +43,17 @@ def run(arguments: argparse.Namespace) -> int:
     with ledger(place_of(arguments)) as ask:
         request = DeliverRequest([packed(one) for one in charges], arguments.add)
         done: DeliverReply = ask("deliver", request, DeliverReply)
+    print(told(len(charges), done))
     unknown = sum(one.category == "usage" and one.kind == "bill" and not one.unit for one in charges)
-    print(
-        f"{len(charges):,} lines: {done.added:,} new, {done.unchanged:,} known,"
-        f" {done.superseded:,} earlier ones replaced (kept, marked)."
-        + (f" Delivery {done.number}." if done.number else " Nothing changed.")
-    )
     if unknown:
         print(f"{unknown:,} lines of usage tell no unit that is known; `costs reconcile` shows them as unexplained.")
     return 0
+
+
+def told(count: int, done: DeliverReply) -> str:
+    """What became of the lines of a delivery."""
+    return (
+        f"{count:,} lines: {done.added:,} new, {done.unchanged:,} known,"
+        f" {done.superseded:,} earlier ones replaced (kept, marked)."
+        + (f" Delivery {done.number}." if done.number else " Nothing changed.")
+    )

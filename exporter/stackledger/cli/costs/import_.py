@@ -5,9 +5,14 @@ Examples:
   stackledger costs import --config stackledger.yaml --format litellm spend_logs.jsonl
   zcat usage.ndjson.gz | stackledger costs import --config stackledger.yaml -
   stackledger costs import --config stackledger.yaml --format focus october-1.parquet october-2.parquet
+  stackledger costs import --config stackledger.yaml --format bill --kind engineering wages.csv
+  stackledger costs import --config stackledger.yaml --format users active-users.csv
 
 Formats: usage (the events of POST /api/v1/usage, JSON or NDJSON), csv (the same as columns), litellm, langfuse. A file
 may be imported again: an event that is known is not counted twice. Exit code 1 when any event was refused.
+
+Active users: users (CSV: month as YYYY-MM, users), for costs.per_user; a month that is told again replaces what was
+told before, which is kept.
 
 Bills: focus (FOCUS 1.0 to 1.4) and bill (CSV: provider, amount, day or from and to; account, model, unit, sku,
 quantity, currency, list_amount, category, period, invoice, corrects), as .csv, .csv.gz or .parquet. All files of one
@@ -25,14 +30,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from stackledger.cli.costs import bills
+from stackledger.cli.costs import bills, user_counts
 from stackledger.cli.costs.access import ledger, place_of
 from stackledger.errors import OutputError, QuestionError
 
 if TYPE_CHECKING:
     from stackledger.ledger.intake.result import Taken
 
-_FORMATS = ("usage", "csv", "litellm", "langfuse", *bills.FORMATS)
+_USERS = "users"
+_FORMATS = ("usage", "csv", "litellm", "langfuse", *bills.FORMATS, _USERS)
 _PIECE_BYTES = 4 << 20
 _SHOWN = 20
 
@@ -48,6 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Read the files, keep what is in them, and apply it unless a service does."""
     if arguments.format in bills.FORMATS:
         return bills.run(arguments)
+    if arguments.format == _USERS:
+        return user_counts.run(arguments)
     from stackledger.clock import SystemClock
     from stackledger.domains.cost.opening import inbox_path
     from stackledger.ledger.inbox import Inbox

@@ -53,6 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _json(reply: ReconcileReply) -> dict[str, Any]:
     """Amounts as exact decimals."""
+    from stackledger.ledger.statements.facts import converted
 
     def causes(told: dict[str, str]) -> dict[str, str]:
         return {cause: money.exact(int(amount)) for cause, amount in told.items()}
@@ -81,8 +82,8 @@ def _json(reply: ReconcileReply) -> dict[str, Any]:
                 "last": one.last.isoformat(),
                 "model": one.model,
                 "unit": one.unit,
-                "estimated_units": _units(one.estimated_units),
-                "billed_units": None if one.billed_units is None else _units(one.billed_units),
+                "estimated_units": _units(one.estimated_units, group=""),
+                "billed_units": None if one.billed_units is None else _units(one.billed_units, group=""),
                 "estimated_usd": money.exact(int(one.estimated)),
                 "billed_usd": money.exact(int(one.billed)),
                 "difference_usd": money.exact(int(one.billed) - int(one.estimated)),
@@ -91,6 +92,7 @@ def _json(reply: ReconcileReply) -> dict[str, Any]:
             for one in reply.lines
         ],
         "other_currencies": {name: money.exact(int(amount)) for name, amount in reply.other_currencies.items()},
+        "converted": converted(reply.converted),
         "lines_for_longer": reply.longer_lines,
         "lines_for_longer_usd": money.exact(int(reply.longer_amount)),
     }
@@ -110,8 +112,11 @@ def _text(reply: ReconcileReply, span: str, most: int) -> Iterator[str]:
         yield ""
         yield f"The largest differences ({min(most, len(differing))} of {len(differing)}):"
         yield from map(_line, differing[:most])
+    for told in reply.converted:
+        amounts = f"{money.cents(int(told.amount))} {told.currency} as {money.cents(int(told.usd))} USD"
+        yield f"Compared: {amounts}, {told.rate}."
     for name, amount in reply.other_currencies.items():
-        yield f"Not compared: {money.cents(int(amount))} {name}, as estimates are in USD."
+        yield f"Not compared: {money.cents(int(amount))} {name}, of which costs.rates has no rate that holds."
     if reply.longer_lines:
         yield (
             f"Not compared: {reply.longer_lines} lines of {money.cents(int(reply.longer_amount))} USD, which are for"
@@ -153,8 +158,8 @@ def _signed(amount: int, *, sign: bool = True) -> str:
     return f"+{text}" if sign and amount > 0 else text
 
 
-def _units(pico: str) -> str:
-    return f"{int(pico) // money.PICO:,}" if int(pico) % money.PICO == 0 else money.exact(int(pico))
+def _units(pico: str, *, group: str = ",") -> str:
+    return f"{int(pico) // money.PICO:{group}}" if int(pico) % money.PICO == 0 else money.exact(int(pico))
 
 
 def _coverage(one: AccountTold) -> str | None:

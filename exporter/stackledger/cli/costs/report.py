@@ -108,11 +108,11 @@ def _write_csv(rows: Sequence[dict[str, Any]], by: Sequence[str], buckets: Seque
     writer.writerow([*by, "events", *buckets, "cost_usd", "unpriced_events"])
     for row in rows:
         counts = [row["tokens"].get(name, 0) for name in buckets]
-        keys = [_harmless(row[name]) for name in by]
+        keys = [harmless(row[name]) for name in by]
         writer.writerow([*keys, row["events"], *counts, row["cost_usd"], row["unpriced_events"]])
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
     """A name that a spreadsheet does not take for a formula."""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from stackledger.catalogue import metrics_of
 from stackledger.clients.settings import LocalPath, TargetSettings
 from stackledger.collect.integration import Domain, Integration, Kept, NoState, Opening, Source
-from stackledger.domains.cost import metrics
+from stackledger.domains.cost import metrics, per_user_metrics
 from stackledger.domains.cost.config import CostSettings
 from stackledger.ledger.wire import SOCKET
 
@@ -56,7 +56,7 @@ COST = Domain(
             name="costs",
             title="Cost",
             settings=LedgerTarget,
-            metrics=metrics_of(metrics),
+            metrics=(*metrics_of(metrics), *metrics_of(per_user_metrics)),
             open=_open,
             folder=Path(__file__).parent,
             state=NoState,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from stackledger.catalogue import Cluster
 from stackledger.domains.cost import dashboard as d
 from stackledger.domains.cost import metrics as m
+from stackledger.domains.cost import per_user_alerts
 from stackledger.model import AlertRule, Fires, RuleTest, Severity, Silent
 from stackledger.promql import above, equals, select
 
@@ -23,6 +24,7 @@ def alerts() -> tuple[AlertRule, ...]:
         _used_up(),
         _will_not_hold(),
         _out_of_the_ordinary(),
+        *per_user_alerts.alerts(),
         _pull_overdue(),
     )
 

@@ -9,6 +9,7 @@ from stackledger.catalogue import Metric
 from stackledger.clock import Clock
 from stackledger.collect.snapshot import WHOLE, Part, Snapshot
 from stackledger.domains.cost import metrics as m
+from stackledger.domains.cost.per_user_samples import add_per_user
 from stackledger.errors import ConnectError, ProtocolError, StorageError, UnreachableError
 from stackledger.ledger import wire
 from stackledger.ledger.asking import Nothing, StateReply
@@ -48,6 +49,8 @@ class LedgerSource:
         for pull in state.pulls:
             _add_pull(part, pull, self._clock.now())
         _add_ledger(part, state)
+        if state.per_user is not None:
+            add_per_user(part, state.per_user)
         return Snapshot({WHOLE: part})
 
     async def close(self) -> None:

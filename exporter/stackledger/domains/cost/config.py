@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from stackledger import money
 from stackledger.clients.settings import NAME, Address, Secret, Settings, TeamName, Tls
+from stackledger.domains.cost.loaded import CurrencyRates, PerUser
 from stackledger.integrations.kafka.config import Sasl
 from stackledger.ledger.attributes import ATTRIBUTES
 from stackledger.ledger.budgets.budget import Budget, Cadence
@@ -177,6 +178,10 @@ class CostSettings(Settings):
     """How list prices become ours."""
     bills: Bills = Field(default_factory=Bills)
     """How bills are compared with our estimates."""
+    rates: CurrencyRates | None = None
+    """What other currencies are worth. Default: nothing is known of them."""
+    per_user: PerUser | None = None
+    """The fully loaded cost per active user. Default: nobody defined it, and it is UNKNOWN."""
     pulls: tuple[PullSettings, ...] = ()
     """Where bills and costs of clusters are fetched from by themselves. Default: nowhere."""
     budgets: tuple[BudgetSettings, ...] = ()

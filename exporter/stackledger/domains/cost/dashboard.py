@@ -6,6 +6,7 @@ Every amount is a closed calendar period in finance's zone and equals `costs rep
 from __future__ import annotations
 
 from stackledger.domains.cost import metrics as m
+from stackledger.domains.cost import per_user_panels
 from stackledger.model import ColumnStyle, Dashboard, Folder, Panel, Query, Row, Style, ValueText
 from stackledger.promql import select
 
@@ -42,12 +43,12 @@ UNPRICED = Panel(
 )
 PER_USER = Panel(
     key="per-user",
-    title="Cost per user of models",
+    title="Models, per user who called one",
     queries=(
         Query(select(m.LLM_COST, _NOW).max(m.Period).over(select(m.LLM_USERS, _NOW).max(m.Period), on=(m.Period,))),
     ),
-    description="This month so far, by users who made a call; no user, no value. Rising without new features: look at"
-    " the dearest users and models below.",
+    description="This month so far, models alone, by users who made a call. Rising without new features: look at the"
+    " dearest users and models below. The whole cost of a closed month per active user stands in the next row.",
     style=Style.STAT,
     width=4,
     height=4,
@@ -298,6 +299,7 @@ def dashboards() -> tuple[Dashboard, ...]:
             description="For finance and the teams that spend: what calls to models cost, and who and what caused it.",
             rows=(
                 Row("How much?", (TODAY, YESTERDAY, MONTH, LAST_MONTH, PER_USER, UNPRICED)),
+                per_user_panels.row(),
                 Row("Who and what caused it?", (BY_TEAM, BY_MODEL, BY_FEATURE, BY_ENVIRONMENT, USERS)),
                 Row(
                     "Does the budget hold?",

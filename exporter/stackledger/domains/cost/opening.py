@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stackledger.domains.cost.config import CostSettings
+from stackledger.domains.cost.loaded import declared_of
 from stackledger.ledger.asking import StateReply
 from stackledger.ledger.budgets.budget import Budget
 from stackledger.ledger.budgets.reservations import Reservations
@@ -138,8 +139,15 @@ class OpenLedger:
     """Everything of a ledger, opened for writing in this process."""
 
     def __init__(
-        self, settings: CostSettings, data_dir: Path, clock: Clock, state: Callable[[], StateReply] = StateReply
+        self,
+        settings: CostSettings,
+        data_dir: Path,
+        clock: Clock,
+        state: Callable[[], StateReply] = StateReply,
+        *,
+        prometheus_url: str = "",
     ) -> None:
+        """`prometheus_url` is who tells the number of active users, where the settings say so."""
         from stackledger.ledger.apply import Applier  # noqa: PLC0415 - numpy
         from stackledger.ledger.pulls.runner import Pulls  # noqa: PLC0415 - httpx
         from stackledger.ledger.upkeep.keeper import Keeper  # noqa: PLC0415 - numpy
@@ -176,6 +184,7 @@ class OpenLedger:
             keeper=self.keeper,
             pulls=self.pulls,
             state=state,
+            declared=declared_of(settings, prometheus_url),
         )
 
     def budget_statuses(self, now_us: int) -> list[BudgetStatus]:

@@ -16,7 +16,9 @@ from stackledger.ledger.charges.names import sender
 from stackledger.ledger.charges.store import charges_between
 from stackledger.ledger.engines.base import Engine
 from stackledger.ledger.periods import zone_named
+from stackledger.ledger.rates import Rates
 from stackledger.ledger.reconcile.compare import Span, reconcile
+from stackledger.ledger.reconcile.currencies import Converted, in_usd
 from stackledger.ledger.reconcile.estimates import EPOCH, estimates
 from stackledger.ledger.reconcile.values import AccountSum, Cause, Compared, Reconciliation
 from stackledger.ledger.rows import DAY_US
@@ -68,25 +70,29 @@ class LineTold(msgspec.Struct, frozen=True):
 
 
 class ReconcileReply(msgspec.Struct, frozen=True):
-    """The comparison. What is in another currency, or for more time than was asked about, is not compared."""
+    """The comparison. What is in a currency without a known rate, or for more time than was asked, is not compared."""
 
     accounts: list[AccountTold]
     lines: list[LineTold]
     other_currencies: dict[str, str]
     longer_lines: int
     longer_amount: str
+    converted: list[Converted] = []
+    """What was compared in USD, with the rates."""
 
 
 def reconcile_bills(ledger: Open, request: ReconcileRequest) -> ReconcileReply:
     """Compare bills with estimates. Raises QuestionError for what cannot be asked. Changes nothing."""
     terms = Terms(request.account, request.settle_days, request.zones)
-    found = reconciled(ledger.engine, request.first, request.last, ledger.now_us(), terms)
+    rates = ledger.declared.rates()
+    found = reconciled(ledger.engine, request.first, request.last, ledger.now_us(), terms, rates=rates)
     return ReconcileReply(
         accounts=[_account(one) for one in found.accounts],
         lines=[_line(one) for one in found.lines],
         other_currencies={name: str(amount) for name, amount in found.other_currencies.items()},
         longer_lines=found.longer_lines,
         longer_amount=str(found.longer_amount),
+        converted=list(found.converted),
     )
 
 
@@ -99,7 +105,14 @@ class Terms(NamedTuple):
 
 
 def reconciled(
-    engine: Engine, first: date, last: date, now_us: int, terms: Terms, *, as_of: int | None = None
+    engine: Engine,
+    first: date,
+    last: date,
+    now_us: int,
+    terms: Terms,
+    *,
+    as_of: int | None = None,
+    rates: Rates | None = None,
 ) -> Reconciliation:
     """The comparison of these days, both included, with bills as they were after a delivery, or are now."""
     account = terms.account
@@ -116,7 +129,8 @@ def reconciled(
     ours = estimates(engine, begin - 1, end + 1, account, zones)
     stored = charges_between(engine, Kind.BILL, (begin - 1) * DAY_US, (end + 1) * DAY_US, as_of=as_of)
     span = Span(begin, end, now_us, terms.settle_days, by_account=bool(account))
-    return reconcile(ours, [one.charge for one in stored], span)
+    charges, converted = in_usd((one.charge for one in stored), rates or Rates(), (begin, end))
+    return reconcile(ours, charges, span)._replace(converted=converted)
 
 
 def _account(one: AccountSum) -> AccountTold:

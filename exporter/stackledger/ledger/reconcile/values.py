@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from stackledger.ledger.reconcile.currencies import Converted
 
 ALL_MODELS: Final = "(all models)"
 """A bill's line that names neither a model nor anything else that was used."""
@@ -139,10 +142,11 @@ class AccountSum(NamedTuple):
 
 
 class Reconciliation(NamedTuple):
-    """The answer. Lines in another currency, or for more time than was asked about, are not compared, but told."""
+    """The answer. Lines in a currency without a rate, or for more time than was asked, are not compared, but told."""
 
     lines: Sequence[Compared]
     accounts: Sequence[AccountSum]
     other_currencies: Mapping[str, int]
     longer_lines: int
     longer_amount: int
+    converted: Sequence[Converted] = ()

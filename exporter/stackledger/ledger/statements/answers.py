@@ -21,6 +21,7 @@ from stackledger.ledger.reconcile.values import Reconciliation
 from stackledger.ledger.statements import checks, facts
 from stackledger.ledger.statements.changes import Between, Step, bill_steps, estimate_steps
 from stackledger.ledger.statements.checks import Check
+from stackledger.ledger.statements.per_user import per_user_facts, prepare
 from stackledger.ledger.statements.store import closed_with, frontier, statements
 
 
@@ -76,9 +77,10 @@ def close_month(ledger: Open, request: CloseRequest) -> CloseReply:
 def _close(ledger: Open, request: CloseRequest, month: Period, days: tuple[date, date]) -> CloseReply:
     engine = ledger.engine
     now_us = ledger.now_us()
+    prepare(ledger, request.month)
     until, delivery = frontier(engine), last_delivery(engine)
     terms = Terms(request.account, request.settle_days, request.zones)
-    found = reconciled(engine, *days, now_us, terms, as_of=delivery)
+    found = reconciled(engine, *days, now_us, terms, as_of=delivery, rates=ledger.declared.rates())
     ours = facts.estimate(engine, month, until)
     checklist = _checks(ledger, request, month, found, _unpriced(ours))
     if request.dry or not all(one.passed for one in checklist):
@@ -93,6 +95,8 @@ def _close(ledger: Open, request: CloseRequest, month: Period, days: tuple[date,
         "estimate": ours,
         "bills": facts.bills(facts.bill_sums(engine, *_days(days), as_of=delivery)),
         "reconciliation": facts.accounts(found.accounts),
+        "converted": facts.converted(found.converted),
+        **per_user_facts(ledger, request.month, delivery, ours["calls"]),
     }
     reply = _stored(engine, request, told, "month closed", now_us)
     return msgspec.structs.replace(reply, checks=checklist)
@@ -128,6 +132,7 @@ def _correct(ledger: Open, request: CloseRequest, month: Period, last: Statement
     days = _days(month_named(request.month))
     after = facts.estimate(engine, month, now)
     totals = [money.parse(one["estimated_usd"]) for one in (before["estimate"], after)]
+    prepare(ledger, request.month)
     delivery = last_delivery(engine)
     steps = [
         *estimate_steps(engine, month, Between(then, now, *totals)),
@@ -157,6 +162,7 @@ def _correct(ledger: Open, request: CloseRequest, month: Period, last: Statement
             }
             for one in steps
         ],
+        **per_user_facts(ledger, request.month, delivery, after["calls"]),
     }
     return _stored(engine, request, told, "; ".join(one.cause for one in steps), now_us)
 

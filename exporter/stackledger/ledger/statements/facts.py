@@ -18,6 +18,7 @@ from stackledger.ledger.engines.base import Engine
 from stackledger.ledger.pages import contexts
 from stackledger.ledger.periods import Period
 from stackledger.ledger.reconcile.cells import days_of
+from stackledger.ledger.reconcile.currencies import Converted
 from stackledger.ledger.reconcile.values import AccountSum
 from stackledger.ledger.rows import DAY_US
 from stackledger.ledger.used import Close, Used, used
@@ -100,6 +101,19 @@ def accounts(found: Sequence[AccountSum]) -> list[Facts]:
             "estimated_usd": money.exact(one.estimated),
             "billed_usd": money.exact(one.billed),
             "causes_usd": {str(cause): money.exact(amount) for cause, amount in sorted(one.causes.items()) if amount},
+        }
+        for one in found
+    ]
+
+
+def converted(found: Sequence[Converted]) -> list[Facts]:
+    """What was compared in USD, with the rates."""
+    return [
+        {
+            "currency": one.currency,
+            "rate": one.rate,
+            "amount": money.exact(int(one.amount)),
+            "usd": money.exact(int(one.usd)),
         }
         for one in found
     ]

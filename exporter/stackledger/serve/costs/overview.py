@@ -14,6 +14,7 @@ from stackledger.serve.costs import parts
 from stackledger.serve.costs.budgets import budgets
 from stackledger.serve.costs.chart import cost_chart
 from stackledger.serve.costs.markup import Markup, el, join
+from stackledger.serve.costs.per_user import active_user
 
 _SPANS: Final = {"today": "Today", "yesterday": "Yesterday", "month": "This month", "last_month": "Last month"}
 _GROUPS: Final = {"team": "Team", "model": "Model", "feature": "Feature", "environment": "Environment"}
@@ -30,6 +31,7 @@ def overview_page(reply: OverviewReply, zone: ZoneInfo, organisation: str, budge
         *_head(reply, zone),
         cost_chart(month.chart, today, zone.key),
         budgets(reply.state.budgets, budget_names, zone),
+        parts.section("What does an active user cost?", active_user(reply.state.per_user)),
         el(
             "div",
             [

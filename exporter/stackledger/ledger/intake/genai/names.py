@@ -179,19 +179,20 @@ class Slots:
     def found(self, attributes: Iterable[Attribute], value: Callable[[Any], str | float | None]) -> Found:
         """Values by slot; of several names of one slot the first in rank. `value` is asked for known names alone."""
         found: Found = {}
-        ranks: dict[str, int] = {}
-        by_name = self.by_name
+        ranks: dict[str, int] = {}  # of what is not first in rank: nearly all is
+        known = self.by_name.get
         for attribute in attributes:
-            place = by_name.get(attribute.key)
+            place = known(attribute.key)
             if place is None:
                 continue
             slot, rank = place
-            if slot in found and ranks[slot] < rank:
+            if rank and slot in found and ranks.get(slot, 0) < rank:
                 continue
             told = value(attribute.value)
             if told is not None:
                 found[slot] = told
-                ranks[slot] = rank
+                if rank or slot in ranks:
+                    ranks[slot] = rank
         return found
 
 

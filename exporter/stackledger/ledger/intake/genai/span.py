@@ -93,6 +93,7 @@ class Call:
 
     def _fields(self, names: AttributeNames) -> dict[str, Any]:
         span, found = self.span, self.span.found
+        told = span.resource | found
         model = _text(found, "model")
         provider = served_by(_text(found, "provider"), model)
         fields: dict[str, Any] = {
@@ -103,10 +104,9 @@ class Call:
             "usage": usage(span, provider, names),
         }
         for name in WHO:
-            if name in found:
-                fields[name] = _text(found, name)
-            elif name in span.resource:
-                fields[name] = _text(span.resource, name)
+            if name in told:
+                value = told[name]
+                fields[name] = value if type(value) is str else _text(told, name)
         if "tier" in found:
             fields["service_tier"] = tier(_text(found, "tier"))
         return fields
@@ -124,7 +124,11 @@ class Call:
 
 def usage(span: Span, provider: str, names: AttributeNames) -> Usage:
     """The span's counts as buckets, by the rules at the top of this file."""
-    counts = {slot: _count(slot, value) for slot, value in span.found.items() if slot in COUNTS}
+    counts = {
+        slot: value if type(value) is int and 0 <= value <= LARGEST_COUNT else _count(slot, value)
+        for slot, value in span.found.items()
+        if slot in COUNTS
+    }
     told_total = counts.pop("total", None)
     totals = Totals(**counts)
     caches = totals.cached + totals.written
@@ -136,14 +140,14 @@ def usage(span: Span, provider: str, names: AttributeNames) -> Usage:
     if provider == "google" and told_total is not None and not totals.reasoning:
         # OpenLLMetry passes on candidatesTokenCount, which leaves the thoughts to the total.
         totals.reasoning = max(0, told_total - totals.input - totals.output)
-    apart = reasoning_apart(
+    if totals.reasoning and reasoning_apart(
         input=totals.input,
         output=totals.output,
         reasoning=totals.reasoning,
         total=told_total,
         usual=totals.reasoning > totals.output and provider in {"google", "x-ai"},
-    )
-    totals.output += totals.reasoning if apart else 0
+    ):
+        totals.output += totals.reasoning
     return divide(totals, "The span")
 
 
@@ -157,8 +161,6 @@ def _kind(found: Found) -> str:
 
 
 def _count(slot: str, value: object) -> int:
-    if type(value) is int and 0 <= value <= LARGEST_COUNT:
-        return value
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16:  # noqa: PLR2004 - 2^50
         value = int(value)
     return whole(value, f"The span's {slot} count")

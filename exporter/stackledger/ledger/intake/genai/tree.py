@@ -21,7 +21,7 @@ def take(spans: Sequence[Span], names: AttributeNames) -> Taken:
     outcomes = Outcomes()
     for call in calls:
         span = call.span
-        outcomes.add(None if (span.trace, span.id) in covered else call.outcome(names))
+        outcomes.add(None if covered and (span.trace, span.id) in covered else call.outcome(names))
     return outcomes.taken()
 
 
