@@ -15,9 +15,13 @@ from stackledger.errors import StorageError
 from stackledger.ledger.engines.base import Engine
 from stackledger.ledger.engines.duck.engine import DuckEngine
 from stackledger.ledger.engines.postgres.engine import PostgresEngine
+from stackledger.ledger.pulls.config import PullSettings
+from stackledger.ledger.pulls.runner import Pulls
 from tests.conftest import running
 from tests.integration.ledger.building import Ledger
 from tests.integration.ledger.cost_service import CostService
+from tests.integration.ledger.pulling import Calendar
+from tests.integration.ledger.vendor import Vendor
 
 ENGINES = ("duck", pytest.param("postgres", marks=pytest.mark.real("postgres")))
 _numbers = itertools.count(1)
@@ -103,3 +107,31 @@ def cost_service(tmp_path: Path) -> Iterator[Callable[..., CostService]]:
             return service
 
         yield start
+
+
+@pytest.fixture
+def vendor() -> Iterator[Vendor]:
+    """A stand-in for whoever bills."""
+    one = Vendor()
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def clock() -> Calendar:
+    """The time of the pulls."""
+    return Calendar()
+
+
+@pytest.fixture
+def pulls(engine: Engine, clock: Calendar) -> Iterator[Callable[..., Pulls]]:
+    """`pulls(settings(...), ...)` gives the pulls of these sources into the test's ledger."""
+    opened: list[Pulls] = []
+
+    def start(*sources: PullSettings) -> Pulls:
+        opened.append(Pulls(engine, sources, clock))
+        return opened[-1]
+
+    yield start
+    for one in opened:
+        one.end()

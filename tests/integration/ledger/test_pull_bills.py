@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,7 +15,6 @@ from stackledger.ledger.buckets import Usage
 from stackledger.ledger.charges.store import last_delivery
 from stackledger.ledger.engines.base import Engine
 from stackledger.ledger.pulls.asking import PullRequest
-from stackledger.ledger.pulls.config import PullSettings
 from stackledger.ledger.pulls.runner import Pulls
 from stackledger.ledger.pulls.values import OTHERS
 from stackledger.ledger.reconcile.answers import Terms, reconciled
@@ -27,31 +25,6 @@ from tests.integration.ledger.vendor import Vendor
 GPT = "gpt-4o-2024-08-06"
 CLAUDE = "claude-sonnet-4-20250514"
 DAY = date(2026, 10, 20)
-
-
-@pytest.fixture
-def vendor() -> Iterator[Vendor]:
-    one = Vendor()
-    yield one
-    one.stop()
-
-
-@pytest.fixture
-def clock() -> Calendar:
-    return Calendar()
-
-
-@pytest.fixture
-def pulls(engine: Engine, clock: Calendar) -> Iterator[Callable[..., Pulls]]:
-    opened: list[Pulls] = []
-
-    def start(*sources: PullSettings) -> Pulls:
-        opened.append(Pulls(engine, sources, clock))
-        return opened[-1]
-
-    yield start
-    for one in opened:
-        one.end()
 
 
 def gpt(account: str, day: date, vendor: Vendor, *, inputs: int, cached: int, outputs: int, usd: str) -> None:
@@ -271,113 +244,3 @@ def test_days_that_are_asked_for_are_whole_months_and_not_the_schedules(
     ):
         with pytest.raises(QuestionError, match=words):
             one.pull(request)
-
-
-# -- OpenCost --------------------------------------------------------------------------------------------------------
-
-
-def cluster(vendor: Vendor, day: date, **more: Any) -> None:
-    vendor.clusters[day] = {
-        "prod/shop/search": {"totalCost": 3.25, "sharedCost": 0.25},
-        "prod/shop/__unallocated__": {"totalCost": 1.5},
-        "prod/kube-system/__unallocated__": {"totalCost": 0.5},
-        "prod/__idle__": {"totalCost": 2.125},
-        "prod/empty/search": {"totalCost": 0},
-    } | more
-
-
-def test_a_clusters_cost_is_infrastructure_with_idle_and_shared_parts_apart(
-    engine: Engine, vendor: Vendor, pulls: Callable[..., Pulls], clock: Calendar, tmp_path: Path
-) -> None:
-    for n in range(5):
-        cluster(vendor, date(2026, 10, 29) + timedelta(days=n))
-    one = pulls(
-        settings(vendor, "opencost", tmp_path, team_label="team", shared_namespaces=("kube-system",), first_days=4)
-    )
-    found = pulled(one, "opencost")
-    assert [part.added for part in found.deliveries] == [5, 5, 5, 5]
-    assert lines(engine) == []  # never a bill of models
-    stored = lines(engine, "infrastructure")
-    assert {line.sku: line.billed for line in stored} == {
-        "allocated shop/search": 3 * 10**12, "shared shop/search": 25 * 10**10, "allocated shop/-": 15 * 10**11,
-        "shared kube-system/-": 5 * 10**11, "idle": 2_125 * 10**9,
-    }  # fmt: skip
-    assert {(line.account, line.provider, line.source) for line in stored} == {
-        ("prod", "opencost", "opencost/opencost")
-    }
-    assert dict(vendor.asked[0][1])["aggregate"] == "cluster,namespace,label:team"
-
-    # a day later the last days are asked again; older ones, which OpenCost has forgotten, stay
-    clock.at += timedelta(days=1)
-    vendor.clusters.clear()
-    cluster(vendor, date(2026, 11, 2), **{"prod/shop/search": {"totalCost": 4}})
-    cluster(vendor, date(2026, 11, 3))
-    found = pulled(one, "opencost")
-    assert [(str(part.first), part.added, part.replaced) for part in found.deliveries] == [
-        ("2026-10-31", 0, 0), ("2026-11-01", 0, 0), ("2026-11-02", 1, 2), ("2026-11-03", 5, 0),
-    ]  # fmt: skip
-    assert len(lines(engine, "infrastructure")) == 5 * 5 - 1
-
-
-@pytest.mark.parametrize("wrong", [None, "NaN", -0.01])
-def test_a_day_that_opencost_could_not_work_out_is_refused_and_others_are_taken(
-    engine: Engine, vendor: Vendor, pulls: Callable[..., Pulls], tmp_path: Path, wrong: Any
-) -> None:
-    cluster(vendor, date(2026, 11, 1), **{"prod/shop/search": {"totalCost": wrong}})
-    cluster(vendor, date(2026, 11, 2))
-    one = pulls(settings(vendor, "opencost", tmp_path, team_label="team", first_days=2))
-    refused = pulled(one, "opencost", well=False)
-    assert refused.reason == "protocol"
-    assert "prod/shop/search on 2026-11-01: totalCost is" in refused.failure
-    assert [str(part.first) for part in refused.deliveries] == ["2026-11-02"]
-    assert one.statuses()[0].success_s is None
-    cluster(vendor, date(2026, 11, 1))
-    assert [part.added for part in pulled(one, "opencost").deliveries] == [5, 0]
-
-
-# -- FOCUS files -----------------------------------------------------------------------------------------------------
-
-HEAD = (
-    "BilledCost,BillingAccountId,BillingCurrency,BillingPeriodStart,BillingPeriodEnd,ChargeCategory,ChargePeriodStart,"
-    "ChargePeriodEnd,ProviderName,ServiceCategory,SkuId\n"
-)
-
-
-def focus_file(path: Path, *amounts: str, month: int = 10) -> None:
-    period = f"2026-{month:02d}-01T00:00:00Z,2026-{month + 1:02d}-01T00:00:00Z"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(
-        HEAD
-        + "".join(
-            f"{amount},111,USD,{period},Usage,2026-{month:02d}-02T00:00:00Z,2026-{month:02d}-03T00:00:00Z,AWS,Compute,"
-            f"{path.stem}-{n}\n"
-            for n, amount in enumerate(amounts)
-        )
-    )
-
-
-def test_files_of_an_export_are_read_again_when_one_changed(
-    engine: Engine, pulls: Callable[..., Pulls], clock: Calendar, tmp_path: Path
-) -> None:
-    clock.at = datetime.now(UTC) + timedelta(hours=1)
-    one = pulls(settings(None, "focus", tmp_path, files=str(tmp_path / "exports" / "**" / "*.csv")))
-    assert "has the export job run" in pulled(one, "focus", well=False).failure
-    (tmp_path / "exports").mkdir()
-    focus_file(tmp_path / "exports" / "october" / "part-1.csv", "1", "2")
-    focus_file(tmp_path / "exports" / "october" / "part-2.csv", "4")
-    focus_file(tmp_path / "exports" / "september" / "part-1.csv", "8", month=9)
-    assert pulled(one, "focus").deliveries[0].added == 4
-    assert pulled(one, "focus").nothing_new
-    after = pulls(settings(None, "focus", tmp_path, files=str(tmp_path / "exports" / "**" / "*.csv")))
-    assert pulled(after, "focus").nothing_new  # also after a restart
-    focus_file(tmp_path / "exports" / "october" / "part-2.csv", "5")
-    clock.at = datetime.now(UTC)
-    assert "is being written" in pulled(one, "focus", well=False).failure
-    clock.at += timedelta(hours=1)
-    done = pulled(one, "focus").deliveries[0]
-    assert (done.added, done.unchanged, done.replaced) == (1, 3, 1)
-    assert sum(line.billed for line in lines(engine, "infrastructure")) == 16 * 10**12
-    focus_file(tmp_path / "exports" / "october" / "part-2.csv", "5,5")
-    wrong = pulled(one, "focus", well=False)
-    assert (wrong.reason, "part-2.csv" in wrong.failure) == ("protocol", True)
-    assert sum(line.billed for line in lines(engine, "infrastructure")) == 16 * 10**12

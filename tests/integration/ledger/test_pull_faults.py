@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -33,14 +33,13 @@ _KILLS = 60 if os.environ.get("STACKLEDGER_TORTURE") else 6
 
 
 @pytest.fixture
-def vendor() -> Iterator[Vendor]:
-    one = Vendor()
+def vendor(vendor: Vendor) -> Vendor:
+    """With a bill of 33 days."""
     for n in range(33):
         day = OCTOBER + timedelta(days=n)
-        one.costs[day] = {("p", f"model-{m}, input"): Decimal(m + n) / 100 for m in range(40)}
-        one.usage[day] = [{"project_id": "p", "model": f"model-{m}", "input_tokens": m * n} for m in range(40)]
-    yield one
-    one.stop()
+        vendor.costs[day] = {("p", f"model-{m}, input"): Decimal(m + n) / 100 for m in range(40)}
+        vendor.usage[day] = [{"project_id": "p", "model": f"model-{m}", "input_tokens": m * n} for m in range(40)]
+    return vendor
 
 
 def _succeeded(pulls: Pulls, source: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -19,13 +19,6 @@ from tests.integration.ledger.cost_service import STACKLEDGER, CostService
 from tests.integration.ledger.vendor import Vendor
 
 GPT = "gpt-4o-2024-08-06"
-
-
-@pytest.fixture
-def vendor() -> Iterator[Vendor]:
-    one = Vendor()
-    yield one
-    one.stop()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -32,13 +31,6 @@ class Quick(SystemClock):
 
     async def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
-
-
-@pytest.fixture
-def vendor() -> Iterator[Vendor]:
-    one = Vendor()
-    yield one
-    one.stop()
 
 
 def _pull(vendor: Vendor, report: Any, days: int, *, key: str = "admin-key", clock: Any = None) -> Any:
