@@ -23,7 +23,8 @@ from stackledger.ledger.asking import (
 from stackledger.ledger.engines.base import Engine
 from stackledger.ledger.explain import explain
 from stackledger.ledger.periods import last_of_month, local_date, zone_named
-from stackledger.ledger.report import Answer, Question, ask
+from stackledger.ledger.question import Answer, Question
+from stackledger.ledger.report import ask
 from stackledger.ledger.summary import calendar
 from stackledger.ledger.views import (
     MODEL,

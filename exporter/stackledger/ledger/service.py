@@ -51,8 +51,9 @@ from stackledger.ledger.preview import compare
 from stackledger.ledger.prices.book import cost, load_book
 from stackledger.ledger.prices.resolve import Unpriced
 from stackledger.ledger.pricing import Prices
+from stackledger.ledger.question import Question
 from stackledger.ledger.reconcile.answers import ReconcileReply, ReconcileRequest, reconcile_bills
-from stackledger.ledger.report import Question, ask
+from stackledger.ledger.report import ask
 from stackledger.ledger.reprice import reprice
 from stackledger.ledger.statements.answers import CloseReply, CloseRequest, close_month
 from stackledger.ledger.upkeep.asking import (

@@ -14,7 +14,8 @@ import msgspec
 
 from stackledger.ledger.engines.base import Engine
 from stackledger.ledger.periods import last_of_month, local_date
-from stackledger.ledger.report import Answer, Line, Question, ask, users_of
+from stackledger.ledger.question import Answer, Line, Question
+from stackledger.ledger.report import ask, users_of
 
 GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "team": ("team",),

@@ -18,7 +18,8 @@ import msgspec
 from stackledger.ledger.buckets import TOKENS
 from stackledger.ledger.engines.base import Engine
 from stackledger.ledger.periods import local_date
-from stackledger.ledger.report import Answer, Line, Question, ask
+from stackledger.ledger.question import Answer, Line, Question
+from stackledger.ledger.report import ask
 from stackledger.ledger.rows import QUARTER_US
 
 CHART_DAYS: Final = 31
