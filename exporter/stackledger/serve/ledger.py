@@ -27,8 +27,8 @@ from stackledger.ledger.asking import StateReply
 from stackledger.ledger.budgets.status import BudgetStatus
 from stackledger.ledger.engines.base import Applied
 from stackledger.ledger.inbox import Inbox
+from stackledger.ledger.methods import METHODS
 from stackledger.ledger.periods import zone_named
-from stackledger.ledger.service import METHODS
 from stackledger.ledger.summary import PeriodSummary, summarise
 
 _LOG = logging.getLogger(__name__)

@@ -30,10 +30,11 @@ from stackledger.ledger.budgets.status import BudgetStatus
 from stackledger.ledger.engines.duck.engine import DuckEngine
 from stackledger.ledger.event import UsageEvent
 from stackledger.ledger.inbox import Inbox, Waiting
+from stackledger.ledger.methods import METHODS
 from stackledger.ledger.prices.book import Line, Rate, Window
 from stackledger.ledger.prices.resolve import Unpriced
 from stackledger.ledger.record import Record, encode
-from stackledger.ledger.service import METHODS, LedgerService
+from stackledger.ledger.service import LedgerService
 from stackledger.serve.app import build
 from stackledger.serve.costs import parts, routes
 from stackledger.serve.costs.budgets import verdict
