@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from stackledger.ledger import periods
@@ -12,12 +12,14 @@ from stackledger.ledger.buckets import BUCKETS
 from stackledger.ledger.dimensions import CONTEXT_FIELDS
 from stackledger.ledger.engines.base import Engine
 from stackledger.ledger.horizon import need_calls
-from stackledger.ledger.question import TIMES, Question
+from stackledger.ledger.question import TIMES, Line, Question
 from stackledger.ledger.rows import QUARTER_US
 from stackledger.ledger.selection import selection
 
 _COUNTS: Final = ("events", "unpriced", "cost")
 _PLAIN: Final = len(_COUNTS)
+CHANGED_COST: Final = "coalesce(sum(t.cost), 0) - coalesce(sum(t.cost_before), 0)"
+"""What corrections `t` changed of the cost."""
 
 
 class Statement:
@@ -38,13 +40,10 @@ class Statement:
             need_calls(engine, span.from_us, "a report by user" if by_user else "this zone at that time")
         self._columns = self._key_columns()
         self.buckets = _used(engine)
-        self.width = len(_COUNTS) + len(self.buckets)
         self.sql = self._text()
 
-    def keys(self, row: Sequence[Any]) -> tuple[str, ...]:
+    def _keys(self, row: Sequence[Any]) -> tuple[str, ...]:
         """A row's keys in the order of the question; tags are taken out of their JSON here."""
-        if self._columns == list(self._question.by) and "period" not in self._columns:
-            return tuple(row[: len(self._columns)])  # the usual case, a hundred thousand times
         found: dict[str, str] = {}
         tags: dict[str, str] = {}
         for name, value in zip(self._columns, row, strict=False):
@@ -58,10 +57,14 @@ class Statement:
             tags.get(name.removeprefix(TAG), "") if name.startswith(TAG) else found[name] for name in self._question.by
         )
 
-    def counts(self, row: Sequence[Any]) -> tuple[int, int, int, tuple[int, ...]]:
-        """A row's events, calls without a price, cost, and units."""
+    def lines(self, rows: Sequence[tuple[Any, ...]]) -> list[Line]:
+        """The rows as lines."""
         at = len(self._columns)
-        return row[at], row[at + 1], int(row[at + 2]), tuple(row[at + _PLAIN :])
+        plain = self._columns == list(self._question.by) and "period" not in self._columns
+        return [  # without a call for each where it can be: there may be a million
+            Line(row[:at] if plain else self._keys(row), row[at], row[at + 1], int(row[at + 2]), row[at + _PLAIN :])
+            for row in rows
+        ]
 
     def _key_columns(self) -> list[str]:
         columns: dict[str, None] = {}
@@ -73,70 +76,90 @@ class Statement:
         """Sums by numbers inside, by names outside: names are joined to few rows instead of many.
 
         By user and something else there are as many sums as calls, or nearly; there the contexts' names, which are few,
-        come first.
+        come first, and sums of one user are brought together outside only if two users share a name.
         """
         by_user, fields = "user" in self._columns, [name for name in self._columns if name in CONTEXT_FIELDS]
         early = fields if by_user else []
-        inner = [
-            *(f"x.{name}" for name in early),
-            *(["context"] if fields and not early else []),
-            *(["person"] if by_user else []),
-            *(["period"] if "period" in self._columns else []),
-        ]
-        counts = (*_COUNTS, *self.buckets)
-        sums = ", ".join(f"sum({name}) AS {name}" for name in counts)
-        group = f" GROUP BY {', '.join(inner)}" if inner else ""
-        selected = "".join(f"{name}, " for name in inner)
-        names = " JOIN context x ON x.id = r.context" if early else ""
-        source = f"SELECT {selected}{sums} FROM ({self._rows()}) AS r{names}{group}"
-        joins = (" JOIN context c ON c.id = s.context" if fields and not early else "") + (
+        inner = {name: f"x.{name}" for name in early}
+        if fields and not early:
+            inner["context"] = "t.context"
+        if by_user:
+            inner["person"] = "t.person"
+        if "period" in self._columns:
+            inner["period"] = "d.period"
+        source = self._quarters(inner) if self._from_sums else self._calls(inner)
+        joins = (" JOIN context c ON c.id = s.context" if "context" in inner else "") + (
             " JOIN person p ON p.id = s.person" if by_user else ""
         )
         of = {"user": "p.name", "period": "s.period"} | {name: f"s.{name}" for name in early}
         keys = [of.get(name, f"c.{name}") for name in self._columns]
-        outer_group = f" GROUP BY {', '.join(keys)}" if keys else ""
-        total = ", ".join(_total(name) for name in counts)
+        folds = "context" in inner or (by_user and _names_are_shared(self._engine))
+        group = f" GROUP BY {', '.join(keys)}" if keys and folds else ""
+        cost = "sum(s.cost)" if folds else "s.cost"
+        total = ", ".join(_total(name, folds=folds) for name in (*_COUNTS, *self.buckets))
         names_in_order = "".join(f", {place}" for place in range(1, len(keys) + 1))
-        order = f" ORDER BY coalesce(sum(s.cost), 0) DESC{names_in_order}" if keys else ""
+        order = f" ORDER BY coalesce({cost}, 0) DESC{names_in_order}" if keys else ""
         limit = order + (f" LIMIT {self._top}" if self._top is not None else "")
-        return f"SELECT {''.join(f'{key}, ' for key in keys)}{total} FROM ({source}) AS s{joins}{outer_group}{limit}"
+        return f"SELECT {''.join(f'{key}, ' for key in keys)}{total} FROM ({source}) AS s{joins}{group}{limit}"
 
-    def _rows(self) -> str:
-        if self._from_sums:
-            columns = ", ".join(("context", *_COUNTS, *self.buckets))
-            return self._select("quarter", columns, "quarter", QUARTER_US)
-        buckets = "".join(f", {name}" for name in self.buckets)
-        nothing = "".join(f", 0 AS {name}" for name in self.buckets)
-        missing = "CASE WHEN cost IS NULL THEN 1 ELSE 0 END"
-        was_missing = "CASE WHEN cost_before IS NULL THEN 1 ELSE 0 END"
-        calls = f"context, person, 1 AS events, {missing} AS unpriced, coalesce(cost, 0) AS cost{buckets}"
-        changes = (
-            f"context, person, 0 AS events, {missing} - {was_missing} AS unpriced,"
-            f" coalesce(cost, 0) - coalesce(cost_before, 0) AS cost{nothing}"
-        )
-        return self._select("llm_call", calls, "ts", 1) + " UNION ALL " + self._select("correction", changes, "ts", 1)
+    def _quarters(self, keys: Mapping[str, str]) -> str:
+        sums = {name: f"sum(t.{name})" for name in (*_COUNTS, *self.buckets)}
+        return self._grouped("quarter", keys, sums)
 
-    def _select(self, table: str, columns: str, time: str, unit_us: int) -> str:
-        join = period = ""
-        if "period" in self._columns:
+    def _calls(self, keys: Mapping[str, str]) -> str:
+        """Sums of the calls, and beside them what corrections changed: every correction is of a call that is there.
+
+        Apart, because DuckDB adds in 64 bits where it knows from the table itself that nothing can overflow, and of a
+        union it does not.
+        """
+        calls = {"events": "count(*)", "unpriced": "count(*) - count(t.cost)", "cost": "sum(t.cost)"}
+        calls |= {name: f"sum(t.{name})" for name in self.buckets}
+        changed = {"unpriced": "count(t.cost_before) - count(t.cost)", "cost": CHANGED_COST}
+        of_calls, of_changes = self._grouped("llm_call", keys, calls), self._grouped("correction", keys, changed)
+        shown = [
+            *(f"a.{name}" for name in (*keys, "events")),
+            *(f"coalesce(a.{name}, 0) + coalesce(k.{name}, 0) AS {name}" for name in ("unpriced", "cost")),
+            *(f"a.{name}" for name in self.buckets),
+        ]
+        same = " AND ".join(f"k.{name} = a.{name}" for name in keys) or "TRUE"
+        return f"SELECT {', '.join(shown)} FROM ({of_calls}) AS a LEFT JOIN ({of_changes}) AS k ON {same}"
+
+    def _grouped(self, table: str, keys: Mapping[str, str], sums: Mapping[str, str]) -> str:
+        """Sums over the rows of a table that are asked about, by keys."""
+        time, unit_us = ("quarter", QUARTER_US) if table == "quarter" else ("ts", 1)
+        join = ""
+        if "period" in keys:
             edges = ", ".join(
                 f"({place}, {one.from_us // unit_us}, {one.until_us // unit_us})"
                 for place, one in enumerate(self._periods)
             )
             join = f" JOIN (VALUES {edges}) AS d(period, lo, hi) ON t.{time} >= d.lo AND t.{time} < d.hi"
-            period = "d.period, "
+        if any(column.startswith("x.") for column in keys.values()):
+            join += " JOIN context x ON x.id = t.context"
         chosen = selection(self._engine, self._question, table)
         self.parameters += chosen.parameters
-        return f"SELECT {period}{columns} FROM {table} t{join} WHERE {chosen.sql}"
+        columns = ", ".join(f"{sql} AS {name}" for name, sql in {**keys, **sums}.items())
+        group = f" GROUP BY {', '.join(keys.values())}" if keys else ""
+        return f"SELECT {columns} FROM {table} t{join} WHERE {chosen.sql}{group}"
 
 
-def _total(name: str) -> str:
+def _total(name: str, *, folds: bool) -> str:
     """A sum as it leaves the store: counts in 64 bits, a cost as digits.
 
     Wide integers are slow to fetch. Nine quintillion units fit; beyond that the store refuses. A cost may not fit.
     """
     kind = "VARCHAR" if name == "cost" else "BIGINT"
-    return f"CAST(coalesce(sum(s.{name}), 0) AS {kind})"
+    return f"CAST(coalesce({f'sum(s.{name})' if folds else f's.{name}'}, 0) AS {kind})"
+
+
+def _names_are_shared(engine: Engine) -> bool:
+    """Whether two users have one name: somebody may be called what stands for an erased user."""
+    return bool(
+        engine.query(
+            "SELECT 1 FROM person e JOIN person p ON p.name = e.name AND p.id <> e.id"
+            " WHERE e.erased IS NOT NULL LIMIT 1"
+        )
+    )
 
 
 def _used(engine: Engine) -> tuple[str, ...]:

@@ -7,12 +7,16 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import duckdb
 
 from stackledger.errors import StorageError, StorageFullError
 from stackledger.ledger.engines.base import SCHEMA_VERSION, schema
+
+_ARRAY_BITS: Final = 17
+"""Sums by a number of at most so many bits, as by 131,000 users, are kept in an array, not in a hash table: twice as
+fast. The array holds all numbers, 100 MB for each thread in the worst case, which is why there are not more."""
 
 
 class Store:
@@ -20,7 +24,12 @@ class Store:
 
     def __init__(self, path: Path, memory: str, threads: int) -> None:
         self.path = path
-        settings: dict[str, Any] = {"memory_limit": memory, "threads": threads, "preserve_insertion_order": True}
+        settings: dict[str, Any] = {
+            "memory_limit": memory,
+            "threads": threads,
+            "preserve_insertion_order": True,
+            "perfect_ht_threshold": _ARRAY_BITS,
+        }
         with told(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             # A connection serves one call at a time: this one only makes others, `db` writes, readers have their own.
