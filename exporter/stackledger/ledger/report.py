@@ -9,6 +9,8 @@ import operator
 from collections.abc import Sequence
 from dataclasses import replace
 
+import msgspec
+
 from stackledger.ledger.attributes import TAG
 from stackledger.ledger.engines.base import Engine
 from stackledger.ledger.question import Answer, Line, Question
@@ -45,10 +47,19 @@ def _dearest_users(engine: Engine, question: Question, top: int) -> tuple[str, .
 
 
 def _with_rest(engine: Engine, question: Question, answer: Answer, top: int) -> Answer:
-    lines = answer.lines[:top]
+    # the whole is asked last: what is applied in between may be in the rest, and the rest is never below nothing
     whole = _answer(engine, replace(question, by=()), None)
+    lines = [_widened(line, answer.buckets, whole.buckets) for line in answer.lines[:top]]
     rest = _difference(whole.lines[0], lines, len(question.by))
-    return Answer(question, answer.buckets, lines, rest if rest.events or rest.unpriced or rest.cost else None)
+    return Answer(question, whole.buckets, lines, rest if rest.events or rest.unpriced or rest.cost else None)
+
+
+def _widened(line: Line, buckets: Sequence[str], wider: Sequence[str]) -> Line:
+    """The line with a count for each of `wider`: a bucket may have been used for the first time in between."""
+    if len(wider) == len(buckets):
+        return line
+    counts = dict(zip(buckets, line.usage, strict=True))
+    return msgspec.structs.replace(line, usage=tuple(counts.get(name, 0) for name in wider))
 
 
 def _difference(whole: Line, lines: Sequence[Line], width: int) -> Line:

@@ -150,6 +150,16 @@ def added(tallies: Iterable[Tally]) -> Tally:
     return Tally(str(cost), events, unpriced, sum(one.tokens for one in every))
 
 
+def less(whole: Tally, part: Tally) -> Tally:
+    """What is left of the whole."""
+    return Tally(
+        str(int(whole.cost) - int(part.cost)),
+        whole.events - part.events,
+        whole.unpriced - part.unpriced,
+        whole.tokens - part.tokens,
+    )
+
+
 def summed(answer: Answer, lines: Sequence[Line]) -> Tally:
     """Some lines of an answer as one: for the many of which few are shown."""
     tokens = [place for place, name in enumerate(answer.buckets) if name in TOKENS]
