@@ -37,6 +37,11 @@ class DuckEngine:
         self._names = Names(self._store)
         self._known = KnownRows(self._store)
 
+    @property
+    def changes(self) -> int:
+        """Grows with everything that is stored."""
+        return self._store.changes
+
     def progress(self) -> int:
         """The number in the inbox up to which everything is stored."""
         # By a connection of its own: the writer's would show what is not yet committed.

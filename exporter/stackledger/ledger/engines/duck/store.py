@@ -37,6 +37,8 @@ class Store:
             self.db = self._root.cursor()
             self._prepare()
         self._root_lock = threading.Lock()
+        self.changes = 0
+        """Transactions that began since the file was opened, and are over."""
 
     def _prepare(self) -> None:
         tables = {name for (name,) in self.db.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
@@ -89,6 +91,8 @@ class Store:
         except BaseException:
             self.roll_back()
             raise
+        finally:
+            self.changes += 1
 
     def row(self, sql: str, parameters: Sequence[object] = ()) -> tuple[Any, ...]:
         """The one row that the writing connection reads."""
