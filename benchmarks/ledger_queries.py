@@ -23,7 +23,8 @@ from lab import workdir
 from stackledger.ledger.buckets import BUCKETS
 from stackledger.ledger.dimensions import Context
 from stackledger.ledger.engines.duck.engine import DuckEngine
-from stackledger.ledger.report import Question, ask
+from stackledger.ledger.question import Question
+from stackledger.ledger.report import ask
 from stackledger.ledger.rows import Rows
 
 _BEGIN = datetime(2026, 10, 1, tzinfo=UTC)

@@ -27,7 +27,7 @@ class ReportRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     where: dict[str, tuple[str, ...]] = {}
 
 
-class ReportLine(msgspec.Struct, frozen=True, array_like=True):
+class ReportLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A line; `cost` is pico-USD in decimal digits, as JSON's numbers end at 2^53."""
 
     keys: tuple[str, ...]

@@ -12,7 +12,8 @@ from typing import Any
 
 from stackledger.ledger.buckets import BUCKETS
 from stackledger.ledger.engines.base import Engine
-from stackledger.ledger.report import Question, selection
+from stackledger.ledger.question import Question
+from stackledger.ledger.selection import selection
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -23,7 +24,8 @@ from stackledger.ledger.asking import (
 from stackledger.ledger.engines.base import Engine
 from stackledger.ledger.explain import explain
 from stackledger.ledger.periods import last_of_month, local_date, zone_named
-from stackledger.ledger.report import Answer, Question, ask
+from stackledger.ledger.question import Question
+from stackledger.ledger.report import ask, users_of
 from stackledger.ledger.summary import calendar
 from stackledger.ledger.views import (
     MODEL,
@@ -32,6 +34,7 @@ from stackledger.ledger.views import (
     Tally,
     capped,
     chart_span,
+    less,
     month_view,
     pieces_of,
     reach,
@@ -41,6 +44,7 @@ from stackledger.ledger.views import (
 _MATCHES: Final = 500
 """Ids that hold what is looked for; of more, those first in the alphabet are shown."""
 
+_NOBODY: Final = ("",)
 Pseudonym = Callable[[str], str] | None
 
 
@@ -86,21 +90,40 @@ def people(engine: Engine, request: PeopleRequest, now_us: int, pseudonym: Pseud
         )
         names = tuple(dict.fromkeys([*kept, *(name for (name,) in found)]))
         where["user"] = names
-    question = Question(("user",), first, last, zone, where)
-    answer = Answer(question, (), ()) if request.find and not names else ask(engine, question)
-    told = [line for line in answer.lines if line.keys != ("",)]
-    alone, others = told[: request.limit], told[request.limit :]
+    users, nobody = Group([]), Tally()
+    if names or not request.find:
+        users, nobody = _dearest(engine, Question(("user",), first, last, zone, where), request.limit)
     return PeopleReply(
         now_us=now_us,
         first=first,
         last=last,
-        users=Group([Row(line.keys, summed(answer, [line])) for line in alone], len(others), summed(answer, others)),
-        nobody=summed(answer, [line for line in answer.lines if line.keys == ("",)]),
+        users=users,
+        nobody=nobody,
         exact=bool(kept),
         matches=len(names),
         hashed=pseudonym is not None,
         reach=reach(engine, zone),
     )
+
+
+def _dearest(engine: Engine, question: Question, most: int) -> tuple[Group, Tally]:
+    """The `most` users that cost most with all others in one, and the calls of nobody, who is none of them."""
+    of_nobody = replace(question, by=(), where={"user": ("",)})
+    # asked before the whole, of which it is taken away
+    before = Tally()
+    if not question.where:
+        told_before = ask(engine, of_nobody)
+        before = summed(told_before, told_before.lines)
+    answer = ask(engine, question, top=most + 1)
+    told = [line for line in answer.lines if line.keys != _NOBODY]
+    alone = told[:most]
+    others = summed(answer, [*told[most:], *([answer.rest] if answer.rest is not None else [])])
+    listed = [line for line in answer.lines if line.keys == _NOBODY]
+    nobody = summed(answer, listed) if listed else before
+    rows = [Row(line.keys, summed(answer, [line])) for line in alone]
+    if answer.rest is None:
+        return Group(rows, len(told) - len(alone), others), nobody
+    return Group(rows, users_of(engine, question) - len(alone), others if listed else less(others, nobody)), nobody
 
 
 def person(engine: Engine, request: PersonRequest, now_us: int, pseudonym: Pseudonym) -> PersonReply:

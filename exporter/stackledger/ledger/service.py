@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from stackledger import money
 from stackledger.clock import Clock
 from stackledger.errors import QuestionError
 from stackledger.ledger import glance
@@ -27,59 +25,32 @@ from stackledger.ledger.asking import (
     PersonRequest,
     Refusals,
     RefusedLine,
-    ReleaseRequest,
     ReportLine,
     ReportReply,
     ReportRequest,
     RepriceReply,
     RepriceRequest,
-    ReserveRequest,
-    Settled,
-    SettleRequest,
     StateReply,
 )
-from stackledger.ledger.buckets import INPUT_TOKENS, Usage
-from stackledger.ledger.budgets.reservations import Granted, Reservations
-from stackledger.ledger.charges.answers import DeliverReply, DeliverRequest, deliver_charges
+from stackledger.ledger.budgets.answers import BudgetAnswers
+from stackledger.ledger.budgets.reservations import Reservations
 from stackledger.ledger.engines.base import Engine
 from stackledger.ledger.explain import Explanation, explain
-from stackledger.ledger.focus.answers import FocusReply, FocusRequest, focus_day
 from stackledger.ledger.glance import zone_of
 from stackledger.ledger.horizon import need_calls
-from stackledger.ledger.per_user.answers import per_user
 from stackledger.ledger.per_user.declared import Declared
-from stackledger.ledger.per_user.values import PerUserReply, PerUserRequest
 from stackledger.ledger.periods import local_date, whole
 from stackledger.ledger.preview import compare
-from stackledger.ledger.prices.book import cost, load_book
-from stackledger.ledger.prices.resolve import Unpriced
+from stackledger.ledger.prices.book import load_book
 from stackledger.ledger.pricing import Prices
 from stackledger.ledger.pulls.asking import PullReply, PullRequest, PullStatus
-from stackledger.ledger.reconcile.answers import ReconcileReply, ReconcileRequest, reconcile_bills
-from stackledger.ledger.report import Question, ask
+from stackledger.ledger.question import Question
+from stackledger.ledger.report import ask
 from stackledger.ledger.reprice import reprice
-from stackledger.ledger.statements.answers import CloseReply, CloseRequest, close_month
-from stackledger.ledger.upkeep.asking import (
-    BackupReply,
-    BackupRequest,
-    EraseReply,
-    EraseRequest,
-    TendReply,
-    TendRequest,
-)
 
 if TYPE_CHECKING:
     from stackledger.ledger.pulls.runner import Pulls
     from stackledger.ledger.upkeep.keeper import Keeper
-
-
-@dataclass(frozen=True, slots=True)
-class Method:
-    """One thing that can be asked."""
-
-    request: type[Any]
-    reply: Any
-    call: Callable[[LedgerService, Any], Any]
 
 
 class LedgerService:
@@ -106,7 +77,7 @@ class LedgerService:
         self._clock = clock
         self._pseudonym = pseudonym
         self._zone = zone
-        self._reservations = reservations
+        self.budgets = BudgetAnswers(reservations, prices, self.now_us, pseudonym)
         self._keeper = keeper
         self._pulls = pulls
         self._state = state
@@ -180,18 +151,15 @@ class LedgerService:
 
     def overview(self, request: OverviewRequest) -> OverviewReply:
         """A month at a glance."""
-        return glance.overview(self._engine, request, self._now_us(), self._state())
+        return glance.overview(self._engine, request, self.now_us(), self._state())
 
     def people(self, request: PeopleRequest) -> PeopleReply:
         """Which users cost most in a month."""
-        return glance.people(self._engine, request, self._now_us(), self._pseudonym)
+        return glance.people(self._engine, request, self.now_us(), self._pseudonym)
 
     def person(self, request: PersonRequest) -> PersonReply:
         """One user's month."""
-        return glance.person(self._engine, request, self._now_us(), self._pseudonym)
-
-    def _now_us(self) -> int:
-        return round(self._clock.now() * 1e6)
+        return glance.person(self._engine, request, self.now_us(), self._pseudonym)
 
     def explain(self, request: ExplainRequest) -> Explanation:
         """What a total is made of. Raises QuestionError for what cannot be asked."""
@@ -211,68 +179,16 @@ class LedgerService:
             until_us=span.until_us,
             only_unpriced=request.only_unpriced,
             cause=request.cause,
-            made_us=round(self._clock.now() * 1e6),
+            made_us=self.now_us(),
             dry=request.dry,
         )
         return RepriceReply(
             done.calls, done.changed, done.newly_priced, str(done.difference), done.number, prices.version
         )
 
-    def reserve(self, request: ReserveRequest) -> Granted:
-        """Set an amount aside in every hard budget that covers it, or say which has not enough.
-
-        Raises QuestionError for an amount that is none, or a model whose price is not known: a budget that cannot be
-        checked is not passed.
-        """
-        now_us = round(self._clock.now() * 1e6)
-        attributes = {"provider": request.provider, "model": request.model, **request.attributes}
-        amount = self._bound(request, attributes, now_us)
-        return self._reservations.reserve(request.id, self._hidden(attributes), amount, now_us, request.seconds)
-
-    def settle(self, request: SettleRequest) -> Settled:
-        """What the call did cost takes the place of what was set aside."""
-        event = request.event
-        at_us = round(event.time.timestamp() * 1e6)
-        place = (event.provider, event.model, event.region, event.service_tier)
-        amount = self._cost(event.usage, at_us, *place)
-        self._reservations.settle(request.id, amount or 0, request.seq)
-        return Settled(None if amount is None else str(amount))
-
-    def release(self, request: ReleaseRequest) -> Nothing:
-        """What was set aside is free again."""
-        self._reservations.release(request.id)
-        return Nothing()
-
-    def _bound(self, request: ReserveRequest, attributes: Mapping[str, str], now_us: int) -> int:
-        if request.usd:
-            try:
-                return money.parse(request.usd)
-            except ValueError as error:
-                raise QuestionError(f"usd: {error}") from None
-        if request.usage is None:
-            raise QuestionError("give `usd`, or `provider`, `model` and `usage` with the most that the call may use")
-        place = (request.provider, request.model, attributes.get("region", ""), attributes.get("service_tier", ""))
-        amount = self._cost(request.usage, now_us, *place)
-        if amount is None:
-            raise QuestionError(f"no price of {request.model} ({request.provider}) is known: give `usd`")
-        return amount
-
-    def _cost(self, usage: Usage, at_us: int, *place: str) -> int | None:
-        """Pico-USD of a call at a time; `place` is provider, model, region and service tier."""
-        line = self._prices().line(*place)
-        if isinstance(line, Unpriced):
-            return None
-        tokens = sum(getattr(usage, name) for name in INPUT_TOKENS)
-        return cost(line.rate_at(at_us, tokens), usage)
-
-    def _hidden(self, attributes: dict[str, str]) -> dict[str, str]:
-        """The attributes as the ledger keeps them."""
-        user = attributes.get("user", "")
-        return attributes | {"user": self._pseudonym(user)} if self._pseudonym is not None and user else attributes
-
     def compare(self, request: CompareRequest) -> CompareReply:
         """The month's calls with another price book. Raises ConfigError when the file is none."""
-        now_us = round(self._clock.now() * 1e6)
+        now_us = self.now_us()
         today = local_date(now_us, self._zone)
         prices = self._prices()
         span = whole(today.replace(day=1), today, self._zone)
@@ -296,30 +212,3 @@ class LedgerService:
             [request.limit],
         )
         return [RefusedLine(*row) for row in rows]
-
-
-METHODS: Final[Mapping[str, Method]] = {
-    "state": Method(Nothing, StateReply, LedgerService.state),
-    "report": Method(ReportRequest, ReportReply, LedgerService.report),
-    "overview": Method(OverviewRequest, OverviewReply, LedgerService.overview),
-    "people": Method(PeopleRequest, PeopleReply, LedgerService.people),
-    "person": Method(PersonRequest, PersonReply, LedgerService.person),
-    "explain": Method(ExplainRequest, Explanation, LedgerService.explain),
-    "reprice": Method(RepriceRequest, RepriceReply, LedgerService.reprice),
-    "compare": Method(CompareRequest, CompareReply, LedgerService.compare),
-    "reserve": Method(ReserveRequest, Granted, LedgerService.reserve),
-    "settle": Method(SettleRequest, Settled, LedgerService.settle),
-    "release": Method(ReleaseRequest, Nothing, LedgerService.release),
-    "deliver": Method(DeliverRequest, DeliverReply, deliver_charges),
-    "pull": Method(PullRequest, PullReply, LedgerService.pull),
-    "pull_statuses": Method(Nothing, list[PullStatus], LedgerService.pull_statuses),
-    "reconcile": Method(ReconcileRequest, ReconcileReply, reconcile_bills),
-    "focus": Method(FocusRequest, FocusReply, focus_day),
-    "close": Method(CloseRequest, CloseReply, close_month),
-    "per_user": Method(PerUserRequest, PerUserReply, per_user),
-    "erase": Method(EraseRequest, EraseReply, lambda service, asked: service.keeper.erase(asked)),
-    "backup": Method(BackupRequest, BackupReply, lambda service, asked: service.keeper.backup(asked)),
-    "tend": Method(TendRequest, TendReply, lambda service, asked: service.keeper.tend(asked)),
-    "refusals": Method(Refusals, list[RefusedLine], LedgerService.refusals),
-}
-"""Every method by its name on the socket."""

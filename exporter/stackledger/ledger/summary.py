@@ -14,7 +14,8 @@ import msgspec
 
 from stackledger.ledger.engines.base import Engine
 from stackledger.ledger.periods import last_of_month, local_date
-from stackledger.ledger.report import Answer, Line, Question, ask, users_of
+from stackledger.ledger.question import Answer, Line, Question
+from stackledger.ledger.report import ask, users_of
 
 GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "team": ("team",),
@@ -101,6 +102,30 @@ def summarise(
             )
         )
     return found
+
+
+class Summaries:
+    """What `compute` told last, told again until the ledger or the calendar in `zone` changes.
+
+    Owns what is shown. A read may go to a server that is a little behind the one that is written to: so what is
+    computed after a change is computed once more before it is taken to stay. One thread at a time asks.
+    """
+
+    def __init__(self, engine: Engine, zone: ZoneInfo, compute: Callable[[int], list[PeriodSummary]]) -> None:
+        self._engine = engine
+        self._zone = zone
+        self._compute = compute
+        self._told: list[PeriodSummary] = []
+        self._of: list[object] = []
+        """What the last two computations were of."""
+
+    def at(self, now_us: int) -> list[PeriodSummary]:
+        """The periods as of now. Raises what `compute` raises."""
+        of = (self._engine.changes, calendar(now_us, self._zone))
+        if self._of != [of, of]:
+            self._told = self._compute(now_us)
+            self._of = [*self._of[-1:], of]
+        return self._told
 
 
 def _amounts(answer: Answer, pseudonym: Callable[[str], str] | None) -> list[Amount]:

@@ -18,7 +18,8 @@ import msgspec
 from stackledger.ledger.buckets import TOKENS
 from stackledger.ledger.engines.base import Engine
 from stackledger.ledger.periods import local_date
-from stackledger.ledger.report import Answer, Line, Question, ask
+from stackledger.ledger.question import Answer, Line, Question
+from stackledger.ledger.report import ask
 from stackledger.ledger.rows import QUARTER_US
 
 CHART_DAYS: Final = 31
@@ -147,6 +148,16 @@ def added(tallies: Iterable[Tally]) -> Tally:
     cost = sum(int(one.cost) for one in every)
     events, unpriced = sum(one.events for one in every), sum(one.unpriced for one in every)
     return Tally(str(cost), events, unpriced, sum(one.tokens for one in every))
+
+
+def less(whole: Tally, part: Tally) -> Tally:
+    """What is left of the whole."""
+    return Tally(
+        str(int(whole.cost) - int(part.cost)),
+        whole.events - part.events,
+        whole.unpriced - part.unpriced,
+        whole.tokens - part.tokens,
+    )
 
 
 def summed(answer: Answer, lines: Sequence[Line]) -> Tally:

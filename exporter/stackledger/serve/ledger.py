@@ -27,11 +27,11 @@ from stackledger.ledger.asking import StateReply
 from stackledger.ledger.budgets.status import BudgetStatus
 from stackledger.ledger.engines.base import Applied
 from stackledger.ledger.inbox import Inbox
+from stackledger.ledger.methods import METHODS
 from stackledger.ledger.per_user.answers import per_user
 from stackledger.ledger.per_user.values import PerUserReply, PerUserRequest
 from stackledger.ledger.periods import zone_named
-from stackledger.ledger.service import METHODS
-from stackledger.ledger.summary import PeriodSummary, calendar, summarise
+from stackledger.ledger.summary import PeriodSummary, Summaries, calendar, summarise
 
 _LOG = logging.getLogger(__name__)
 _IDLE_SECONDS = 0.5
@@ -62,6 +62,7 @@ class LedgerProcess:
         self._periods: list[PeriodSummary] = []
         self._budgets: list[BudgetStatus] = []
         self._per_user: PerUserReply | None = None
+        self._summaries = Summaries(self._ledger.engine, zone_named(settings.zone), self._computed)
 
     @property
     def through(self) -> int:
@@ -152,8 +153,14 @@ class LedgerProcess:
         return True
 
     def _summarise(self) -> bool:
-        settings, now_us = self._settings, round(self._clock.now() * 1e6)
-        self._periods = summarise(
+        now_us = round(self._clock.now() * 1e6)
+        self._periods = self._summaries.at(now_us)
+        self._budgets = self._ledger.budget_statuses(now_us)  # what is set aside of them changes with time alone
+        return True
+
+    def _computed(self, now_us: int) -> list[PeriodSummary]:
+        settings = self._settings
+        return summarise(
             self._ledger.engine,
             now_us,
             zone_named(settings.zone),
@@ -161,8 +168,6 @@ class LedgerProcess:
             users=settings.users.in_metrics,
             pseudonym=None if settings.users.hashed else hash_of(settings),
         )
-        self._budgets = self._ledger.budget_statuses(now_us)
-        return True
 
     def _divide(self) -> bool:
         first, _ = calendar(round(self._clock.now() * 1e6), zone_named(self._settings.zone))["last_month"]

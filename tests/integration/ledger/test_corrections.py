@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from stackledger.ledger.engines.base import Engine
 from stackledger.ledger.explain import explain
-from stackledger.ledger.report import Question, ask
+from stackledger.ledger.question import Question
+from stackledger.ledger.report import ask
 from stackledger.ledger.reprice import Repriced, reprice
 from tests.integration.ledger.building import Ledger, PriceList, flat_rate, varied
 

@@ -16,8 +16,7 @@ import numpy as np
 import pytest
 
 from stackledger.errors import StorageError, StorageFullError
-from stackledger.ledger.engines.duck import engine as duck
-from stackledger.ledger.engines.duck import known_ids
+from stackledger.ledger.engines.duck import known_ids, known_rows
 from stackledger.ledger.engines.duck.engine import DuckEngine
 from tests.integration.ledger.building import NOON, Ledger, event, varied
 
@@ -47,9 +46,9 @@ class _Failing:
     """The engine's connection; a statement with these words fails, before or after it was done."""
 
     def __init__(self, engine: DuckEngine, words: str, error: Exception) -> None:
-        self._real = engine._db
+        self._real = engine._store.db
         self._words, self._error = words, error
-        engine._db = self  # type: ignore[assignment]
+        engine._store.db = self  # type: ignore[assignment]
 
     def __getattr__(self, name: str) -> Any:
         if name == self._words:
@@ -67,12 +66,12 @@ def test_a_statement_that_fails_leaves_nothing_behind(open_duck: Callable[[], Du
     engine = open_duck()
     ledger = Ledger(engine)
     ledger.put(varied(range(50)), 1)
-    before, real = ledger.state(), engine._db
+    before, real = ledger.state(), engine._store.db
     _Failing(engine, words, duckdb.IOException("IO Error: No space left on device"))
     events = [*varied(range(40, 90)), event("new", user="new")]
     with pytest.raises(StorageFullError):
         ledger.put(events, 2)
-    engine._db = real
+    engine._store.db = real
     assert ledger.state() == before
     assert engine.progress() == 1
     applied = ledger.put(events, 2)
@@ -84,7 +83,7 @@ def test_a_statement_that_fails_leaves_nothing_behind(open_duck: Callable[[], Du
 def test_known_ids_that_fail_after_the_commit_do_not_double(
     open_duck: Callable[[], DuckEngine], monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    monkeypatch.setattr(duck, "_SAVE_EVERY", 1)
+    monkeypatch.setattr(known_rows, "_SAVE_EVERY", 1)
     monkeypatch.setattr(known_ids, "_SMALLEST", 64)
     engine = open_duck()
     ledger = Ledger(engine)
@@ -220,7 +219,7 @@ def test_tables_of_known_ids_grow_and_the_one_asked_longest_ago_goes(
     path: Path, open_duck: Callable[[], DuckEngine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(known_ids, "_SMALLEST", 64)
-    monkeypatch.setattr(duck, "_DAYS_IN_MIND", 3)
+    monkeypatch.setattr(known_rows, "_DAYS_IN_MIND", 3)
     engine = open_duck()
     ledger = Ledger(engine)
     days = [[event(n, minutes=day * 24 * 60) for n in range(300)] for day in range(6)]
@@ -241,7 +240,7 @@ def test_tables_of_known_ids_grow_and_the_one_asked_longest_ago_goes(
 def test_ids_with_equal_hashes_are_told_apart(
     open_duck: Callable[[], DuckEngine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(duck, "key_hashes", lambda hashes, sources: np.zeros(len(hashes), np.uint64))
+    monkeypatch.setattr(known_rows, "key_hashes", lambda hashes, sources: np.zeros(len(hashes), np.uint64))
     ledger = Ledger(open_duck())
     assert ledger.put([event(1), event(2), event(2)], 1).stored == 2
     applied = ledger.put([event(2), event(3), event(1, tokens=4)], 2)
@@ -251,10 +250,10 @@ def test_ids_with_equal_hashes_are_told_apart(
 def test_the_progress_that_others_see_is_committed(open_duck: Callable[[], DuckEngine]) -> None:
     engine = open_duck()
     Ledger(engine).put([event(1)], 1)
-    engine._db.begin()
-    engine._db.execute("UPDATE progress SET inbox = 99")
+    engine._store.db.begin()
+    engine._store.db.execute("UPDATE progress SET inbox = 99")
     assert engine.progress() == 1
-    engine._db.rollback()
+    engine._store.db.rollback()
 
 
 def test_a_second_writer_is_told(open_duck: Callable[[], DuckEngine], path: Path) -> None:

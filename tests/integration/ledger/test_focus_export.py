@@ -18,7 +18,8 @@ from stackledger.cli import main
 from stackledger.ledger.engines.base import Engine, Statement
 from stackledger.ledger.focus.answers import FocusReply, FocusRequest, focus_day
 from stackledger.ledger.focus.columns import DECIMALS, MANDATORY
-from stackledger.ledger.report import Question, ask
+from stackledger.ledger.question import Question
+from stackledger.ledger.report import ask
 from stackledger.ledger.reprice import reprice
 from tests.integration.ledger.building import Ledger, PriceList, event, flat_rate, varied
 

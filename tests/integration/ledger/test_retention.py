@@ -20,7 +20,8 @@ from stackledger.errors import QuestionError
 from stackledger.ledger.buckets import BUCKETS
 from stackledger.ledger.engines.base import Corrected, Engine, Refused
 from stackledger.ledger.event import Reason, Refusal
-from stackledger.ledger.report import Question, ask
+from stackledger.ledger.question import Question
+from stackledger.ledger.report import ask
 from stackledger.ledger.upkeep import retention
 from stackledger.ledger.upkeep.asking import TendRequest
 from stackledger.ledger.used import used

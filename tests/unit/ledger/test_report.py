@@ -18,8 +18,9 @@ from stackledger.ledger.inbox import Inbox, Waiting
 from stackledger.ledger.periods import days
 from stackledger.ledger.prices.book import Line, Rate, Window
 from stackledger.ledger.prices.resolve import Unpriced
+from stackledger.ledger.question import Question
 from stackledger.ledger.record import Record, encode
-from stackledger.ledger.report import Question, ask, users_of
+from stackledger.ledger.report import ask, users_of
 from stackledger.ledger.summary import summarise
 
 UTC_ZONE = ZoneInfo("UTC")

@@ -15,8 +15,9 @@ from stackledger.ledger.explain import explain
 from stackledger.ledger.inbox import Inbox, Waiting
 from stackledger.ledger.prices.book import Line, Rate, Window
 from stackledger.ledger.prices.resolve import Unpriced
+from stackledger.ledger.question import Question
 from stackledger.ledger.record import Record, encode
-from stackledger.ledger.report import Question, ask
+from stackledger.ledger.report import ask
 from stackledger.ledger.reprice import reprice
 
 UTC_ZONE = ZoneInfo("UTC")

@@ -23,17 +23,25 @@ from stackledger.clock import SystemClock
 from stackledger.config import load
 from stackledger.ledger import wire
 from stackledger.ledger.apply import Applier
-from stackledger.ledger.asking import OverviewRequest, PersonRequest, ReportRequest, StateReply
+from stackledger.ledger.asking import (
+    OverviewRequest,
+    PeopleRequest,
+    PersonRequest,
+    ReportLine,
+    ReportRequest,
+    StateReply,
+)
 from stackledger.ledger.buckets import BUCKETS, Usage
 from stackledger.ledger.budgets.reservations import Reservations
 from stackledger.ledger.budgets.status import BudgetStatus
 from stackledger.ledger.engines.duck.engine import DuckEngine
 from stackledger.ledger.event import UsageEvent
 from stackledger.ledger.inbox import Inbox, Waiting
+from stackledger.ledger.methods import METHODS
 from stackledger.ledger.prices.book import Line, Rate, Window
 from stackledger.ledger.prices.resolve import Unpriced
 from stackledger.ledger.record import Record, encode
-from stackledger.ledger.service import METHODS, LedgerService
+from stackledger.ledger.service import LedgerService
 from stackledger.serve.app import build
 from stackledger.serve.costs import parts, routes
 from stackledger.serve.costs.budgets import verdict
@@ -195,6 +203,28 @@ def test_a_user_is_the_reports_and_the_explanation_sums_to_it(service: LedgerSer
         (line,) = service.report(ReportRequest((), month.first, month.last, "Europe/Berlin", where)).lines
         assert month.whole.cost == line.cost == str(told.cost) == reply.months[0].tally.cost
         assert month.whole.unpriced == told.unpriced
+
+
+@pytest.mark.parametrize("limit", range(1, len(USERS) + 2))
+def test_few_users_the_others_and_nobody_are_the_reports(service: LedgerService, limit: int) -> None:
+    for find in ("", "l"):
+        reply = service.people(PeopleRequest("Europe/Berlin", find=find, limit=limit))
+        lines = service.report(ReportRequest(("user",), reply.first, reply.last, "Europe/Berlin")).lines
+        named = [line for line in lines if line.keys[0] and find in line.keys[0].lower()]
+        shown = [(row.keys, row.tally.cost, row.tally.events, row.tally.unpriced) for row in reply.users.rows]
+        assert shown == [(line.keys, line.cost, line.events, line.unpriced) for line in named[:limit]]
+        others, rest = named[limit:], reply.users.rest
+        assert reply.users.others == len(others)
+        assert (int(rest.cost), rest.events, rest.unpriced, rest.tokens) == _sums(others)
+        nobody = reply.nobody
+        of_nobody = [] if find else [line for line in lines if not line.keys[0]]
+        assert (int(nobody.cost), nobody.events, nobody.unpriced, nobody.tokens) == _sums(of_nobody)
+
+
+def _sums(lines: list[ReportLine]) -> tuple[int, int, int, int]:
+    cost = sum(int(line.cost) for line in lines)
+    events, unpriced = sum(line.events for line in lines), sum(line.unpriced for line in lines)
+    return cost, events, unpriced, sum(sum(line.usage) - line.events for line in lines)  # each call is one request too
 
 
 def test_the_page_shows_the_amounts_of_the_report(service: LedgerService, visit: Any) -> None:

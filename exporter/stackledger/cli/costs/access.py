@@ -80,7 +80,7 @@ def data_dir_held(place: Place) -> bool:
 def ledger(place: Place) -> Iterator[Any]:
     """A function `ask(method, request, reply type)`. Opened here, the ledger first takes in what waits in the inbox."""
     from stackledger.ledger import wire
-    from stackledger.ledger.service import METHODS
+    from stackledger.ledger.methods import METHODS
 
     socket = place.data_dir / wire.SOCKET
 

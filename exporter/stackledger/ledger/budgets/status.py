@@ -12,7 +12,8 @@ from stackledger.ledger.budgets.budget import Budget, period_of
 from stackledger.ledger.budgets.forecast import days_left, deviation, forecast
 from stackledger.ledger.engines.base import Engine
 from stackledger.ledger.periods import local_date, midnight, zone_named
-from stackledger.ledger.report import Question, ask
+from stackledger.ledger.question import Question
+from stackledger.ledger.report import ask
 from stackledger.money import to_float
 
 _HISTORY = timedelta(days=43)

@@ -169,6 +169,10 @@ class Engine(Protocol):
     it is only known later whether the call had gone through: ask `progress` before going on, and the numbers again.
     """
 
+    @property
+    def changes(self) -> int:
+        """Grows with everything that is stored, also when it only may have been: the same number, the same ledger."""
+
     def progress(self) -> int:
         """The number in the inbox up to which everything is stored."""
 

@@ -11,7 +11,8 @@ from stackledger.errors import QuestionError
 from stackledger.ledger.buckets import TOKENS
 from stackledger.ledger.engines.base import Engine
 from stackledger.ledger.per_user.arithmetic import UserUse
-from stackledger.ledger.report import Answer, Question, ask
+from stackledger.ledger.question import Answer, Question
+from stackledger.ledger.report import ask
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,11 @@ class PostgresEngine:
                 self._place, went_through=self._names_stored, changed=self._begin_again, migrations=migrations
             )
 
+    @property
+    def changes(self) -> int:
+        """Grows with everything that is stored, and when another process proves to have written."""
+        return self._writer.changes
+
     def progress(self) -> int:
         """The number in the inbox up to which everything is stored; waits for a commit that is under way.
 

@@ -50,6 +50,8 @@ class Writer:
         self._token = uuid.uuid4().hex
         self._commits = 0
         self._in_doubt = False
+        self.changes = 0
+        """Grows when something is, or may have been, stored here or by others."""
         self._open = self._locked()
         try:
             prepare(self._open, place.schema, migrations)
@@ -82,6 +84,8 @@ class Writer:
         except BaseException:
             connection.close()  # what it says next would be no proof of anything; a new one finds out
             raise
+        finally:
+            self.changes += 1
         self._in_doubt = False
         self._commits += 1
 
@@ -128,6 +132,7 @@ class Writer:
             self._went_through()
             return
         self._take_over(connection)
+        self.changes += 1
         self._changed()
         raise StorageError(
             f"{self._place.name} was written by another process, or the server went back to an older state, while the"

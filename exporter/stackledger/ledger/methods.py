@@ -1,0 +1,85 @@
+"""The methods on the ledger's socket: each name with its request, its reply and who answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from stackledger.ledger.asking import (
+    CompareReply,
+    CompareRequest,
+    ExplainRequest,
+    Nothing,
+    OverviewReply,
+    OverviewRequest,
+    PeopleReply,
+    PeopleRequest,
+    PersonReply,
+    PersonRequest,
+    Refusals,
+    RefusedLine,
+    ReleaseRequest,
+    ReportReply,
+    ReportRequest,
+    RepriceReply,
+    RepriceRequest,
+    ReserveRequest,
+    Settled,
+    SettleRequest,
+    StateReply,
+)
+from stackledger.ledger.budgets.reservations import Granted
+from stackledger.ledger.charges.answers import DeliverReply, DeliverRequest, deliver_charges
+from stackledger.ledger.explain import Explanation
+from stackledger.ledger.focus.answers import FocusReply, FocusRequest, focus_day
+from stackledger.ledger.per_user.answers import per_user
+from stackledger.ledger.per_user.values import PerUserReply, PerUserRequest
+from stackledger.ledger.pulls.asking import PullReply, PullRequest, PullStatus
+from stackledger.ledger.reconcile.answers import ReconcileReply, ReconcileRequest, reconcile_bills
+from stackledger.ledger.service import LedgerService
+from stackledger.ledger.statements.answers import CloseReply, CloseRequest, close_month
+from stackledger.ledger.upkeep.asking import (
+    BackupReply,
+    BackupRequest,
+    EraseReply,
+    EraseRequest,
+    TendReply,
+    TendRequest,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One thing that can be asked."""
+
+    request: type[Any]
+    reply: Any
+    call: Callable[[LedgerService, Any], Any]
+
+
+METHODS: Final[Mapping[str, Method]] = {
+    "state": Method(Nothing, StateReply, LedgerService.state),
+    "report": Method(ReportRequest, ReportReply, LedgerService.report),
+    "overview": Method(OverviewRequest, OverviewReply, LedgerService.overview),
+    "people": Method(PeopleRequest, PeopleReply, LedgerService.people),
+    "person": Method(PersonRequest, PersonReply, LedgerService.person),
+    "explain": Method(ExplainRequest, Explanation, LedgerService.explain),
+    "reprice": Method(RepriceRequest, RepriceReply, LedgerService.reprice),
+    "compare": Method(CompareRequest, CompareReply, LedgerService.compare),
+    "reserve": Method(ReserveRequest, Granted, lambda service, asked: service.budgets.reserve(asked)),
+    "settle": Method(SettleRequest, Settled, lambda service, asked: service.budgets.settle(asked)),
+    "release": Method(ReleaseRequest, Nothing, lambda service, asked: service.budgets.release(asked)),
+    "deliver": Method(DeliverRequest, DeliverReply, deliver_charges),
+    "pull": Method(PullRequest, PullReply, LedgerService.pull),
+    "pull_statuses": Method(Nothing, list[PullStatus], LedgerService.pull_statuses),
+    "reconcile": Method(ReconcileRequest, ReconcileReply, reconcile_bills),
+    "focus": Method(FocusRequest, FocusReply, focus_day),
+    "close": Method(CloseRequest, CloseReply, close_month),
+    "per_user": Method(PerUserRequest, PerUserReply, per_user),
+    "erase": Method(EraseRequest, EraseReply, lambda service, asked: service.keeper.erase(asked)),
+    "backup": Method(BackupRequest, BackupReply, lambda service, asked: service.keeper.backup(asked)),
+    "tend": Method(TendRequest, TendReply, lambda service, asked: service.keeper.tend(asked)),
+    "refusals": Method(Refusals, list[RefusedLine], LedgerService.refusals),
+}
+"""Every method by its name on the socket."""
