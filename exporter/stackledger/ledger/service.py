@@ -38,6 +38,8 @@ from stackledger.ledger.asking import (
     SettleRequest,
     StateReply,
 )
+from stackledger.ledger.bills.asking import BillsReply, BillsRequest, Share, SharesRequest
+from stackledger.ledger.bills.comparisons import Comparisons
 from stackledger.ledger.buckets import INPUT_TOKENS, Usage
 from stackledger.ledger.budgets.reservations import Granted, Reservations
 from stackledger.ledger.charges.answers import DeliverReply, DeliverRequest, deliver_charges
@@ -75,6 +77,8 @@ class Method:
     request: type[Any]
     reply: Any
     call: Callable[[LedgerService, Any], Any]
+    quick: bool = False
+    """Whether it never reads much: it must not wait for those that do."""
 
 
 class LedgerService:
@@ -101,6 +105,7 @@ class LedgerService:
         self._reservations = reservations
         self._keeper = keeper
         self._state = state
+        self.comparisons = Comparisons(self)
 
     @property
     def engine(self) -> Engine:
@@ -165,6 +170,10 @@ class LedgerService:
     def person(self, request: PersonRequest) -> PersonReply:
         """One user's month."""
         return glance.person(self._engine, request, self._now_us(), self._pseudonym)
+
+    def shares(self, request: SharesRequest) -> list[Share]:
+        """A user's part of each bill of a month."""
+        return glance.shares_of(self._engine, request, self._pseudonym)
 
     def _now_us(self) -> int:
         return round(self._clock.now() * 1e6)
@@ -275,7 +284,7 @@ class LedgerService:
 
 
 METHODS: Final[Mapping[str, Method]] = {
-    "state": Method(Nothing, StateReply, LedgerService.state),
+    "state": Method(Nothing, StateReply, LedgerService.state, quick=True),
     "report": Method(ReportRequest, ReportReply, LedgerService.report),
     "overview": Method(OverviewRequest, OverviewReply, LedgerService.overview),
     "people": Method(PeopleRequest, PeopleReply, LedgerService.people),
@@ -283,11 +292,13 @@ METHODS: Final[Mapping[str, Method]] = {
     "explain": Method(ExplainRequest, Explanation, LedgerService.explain),
     "reprice": Method(RepriceRequest, RepriceReply, LedgerService.reprice),
     "compare": Method(CompareRequest, CompareReply, LedgerService.compare),
-    "reserve": Method(ReserveRequest, Granted, LedgerService.reserve),
-    "settle": Method(SettleRequest, Settled, LedgerService.settle),
-    "release": Method(ReleaseRequest, Nothing, LedgerService.release),
+    "reserve": Method(ReserveRequest, Granted, LedgerService.reserve, quick=True),
+    "settle": Method(SettleRequest, Settled, LedgerService.settle, quick=True),
+    "release": Method(ReleaseRequest, Nothing, LedgerService.release, quick=True),
     "deliver": Method(DeliverRequest, DeliverReply, deliver_charges),
     "reconcile": Method(ReconcileRequest, ReconcileReply, reconcile_bills),
+    "bills": Method(BillsRequest, BillsReply, lambda service, asked: service.comparisons.ask(asked), quick=True),
+    "shares": Method(SharesRequest, list[Share], LedgerService.shares),
     "focus": Method(FocusRequest, FocusReply, focus_day),
     "close": Method(CloseRequest, CloseReply, close_month),
     "erase": Method(EraseRequest, EraseReply, lambda service, asked: service.keeper.erase(asked)),

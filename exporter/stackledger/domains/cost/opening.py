@@ -190,6 +190,7 @@ class OpenLedger:
     def close(self) -> None:
         """Close the store and the inbox."""
         self.keeper.end()
+        self.service.comparisons.close()
         self.engine.close()
         self.inbox.close()
         self.reservations.close()
