@@ -126,7 +126,8 @@ def _stamp(engine: Engine, now_us: int) -> Stamp:
     """What a comparison depends on: everything that is ever committed, and the hour, by which bills become final."""
     (numbers,) = engine.query(
         "SELECT (SELECT coalesce(max(number), 0) FROM correction),"
-        " (SELECT coalesce(sum(next_offset), 0) FROM position), (SELECT count(*) FROM statement), (SELECT calls_from FROM kept)"
+        " (SELECT coalesce(sum(next_offset), 0) FROM position),"
+        " (SELECT count(*) FROM statement), (SELECT calls_from FROM kept)"
     )
     return (engine.progress(), last_delivery(engine), *numbers, now_us // _HOUR_US)
 

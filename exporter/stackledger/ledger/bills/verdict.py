@@ -27,14 +27,15 @@ GOOD = frozenset({Verdict.MATCHES, Verdict.EXPLAINED})
 
 
 def verdict(one: AccountTold, tolerance_percent: Fraction) -> Verdict:
-    """In a word. A final bill matches to the cent, or has no more unexplained than is tolerated, of what it bills."""
+    """In a word. A final bill matches where no cause reaches half a cent; else little enough of it is unexplained."""
     if one.status == NO_BILL:
         return Verdict.NO_BILL
     if one.status != FINAL:
         return Verdict.PROVISIONAL
     if int(one.unexplained) * 100 > tolerance_percent * abs(int(one.billed)):
         return Verdict.UNEXPLAINED
-    return Verdict.MATCHES if abs(int(one.billed) - int(one.estimated)) * 200 < PICO else Verdict.EXPLAINED
+    alike = all(abs(int(amount)) * 200 < PICO for amount in one.causes.values())
+    return Verdict.MATCHES if alike else Verdict.EXPLAINED
 
 
 def by_provider(accounts: Sequence[AccountTold]) -> list[AccountTold]:
