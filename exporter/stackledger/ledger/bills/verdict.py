@@ -16,14 +16,15 @@ class Verdict(StrEnum):
     """How a bill stands beside our estimate."""
 
     MATCHES = "matches"
-    EXPLAINED = "every difference explained"
+    EXPLAINED = "explained"
+    TOLERATED = "explained within tolerance"
     UNEXPLAINED = "not explained"
     PROVISIONAL = "provisional"
     NO_BILL = "no bill"
 
 
-GOOD = frozenset({Verdict.MATCHES, Verdict.EXPLAINED})
-"""The bill is final, and what differs has a cause."""
+GOOD = frozenset({Verdict.MATCHES, Verdict.EXPLAINED, Verdict.TOLERATED})
+"""The bill is final, and what differs has a cause, or is as little as finance tolerates."""
 
 
 def verdict(one: AccountTold, tolerance_percent: Fraction) -> Verdict:
@@ -34,6 +35,8 @@ def verdict(one: AccountTold, tolerance_percent: Fraction) -> Verdict:
         return Verdict.PROVISIONAL
     if int(one.unexplained) * 100 > tolerance_percent * abs(int(one.billed)):
         return Verdict.UNEXPLAINED
+    if int(one.unexplained):
+        return Verdict.TOLERATED
     alike = all(abs(int(amount)) * 200 < PICO for amount in one.causes.values())
     return Verdict.MATCHES if alike else Verdict.EXPLAINED
 

@@ -20,6 +20,7 @@ ESTIMATE: Final = "The amounts are estimates: the units of every call times the 
 _COLOURS: Final = {
     Verdict.MATCHES: "good",
     Verdict.EXPLAINED: "good",
+    Verdict.TOLERATED: "good",
     Verdict.UNEXPLAINED: "bad",
     Verdict.PROVISIONAL: "part",
     Verdict.NO_BILL: "part",
@@ -73,8 +74,8 @@ def not_yet(seen: Seen) -> str:
 
 def compared(month: MonthBills, zone: ZoneInfo) -> Markup:
     """Of when the comparison is, and whose days it has."""
-    days = "" if zone.key == "UTC" else ", which differ from those of this page at their edges"
-    return join(f"Compared at {parts.moment(month.now_us, zone)}, by days of UTC as bills have them{days}.")
+    days = "" if zone.key == "UTC" else f", not those of {zone.key}"
+    return join(f"Compared at {parts.moment(month.now_us, zone)} by the bills' days, of UTC{days}.")
 
 
 def closed(month: MonthBills, zone: ZoneInfo) -> Markup:
@@ -121,7 +122,7 @@ def status(one: AccountTold) -> str:
 
 def signed(pico: int) -> Markup:
     """A difference with its sign."""
-    return join("+" if pico > 0 else "", parts.amount(pico))
+    return el("span", "+" if pico > 0 else "", parts.amount(pico))
 
 
 def _cause(cause: str, amount: str) -> list[Child]:

@@ -11,7 +11,7 @@ from stackledger.ledger.reconcile.answers import AccountTold, LineTold
 from stackledger.ledger.reconcile.dispute import explaining
 from stackledger.ledger.reconcile.values import WORDS, Cause
 from stackledger.serve.costs import parts
-from stackledger.serve.costs.bills import Seen, account_card, closed, compared, not_yet, signed, status
+from stackledger.serve.costs.bills import Seen, account_card, closed, compared, not_yet, signed
 from stackledger.serve.costs.markup import Child, Markup, el
 
 _CRUMB = ("Cost", "/costs")
@@ -38,7 +38,7 @@ def bills_page(seen: Seen, zone: ZoneInfo) -> str:
         el("p", "All amounts in USD. ", compared(month, zone), class_="quiet"),
         el("p", month.refused, class_="bad") if month.refused else None,
         parts.section("Billed and estimated", _accounts(seen, accounts), wide=True),
-        [_account(one) for one in accounts if one.causes],
+        el("div", [_account(one) for one in accounts if one.causes], class_="columns"),
         parts.section("The lines that differ most", *_lines(month), wide=True),
         parts.section("Not compared", _not_compared(month)),
         parts.section("Statements", el("p", closed(month, zone)), _statements(month, zone), wide=True),
@@ -91,7 +91,7 @@ def _account(one: AccountTold) -> Markup:
     body.append(_row("Billed", None, parts.amount(int(one.billed))))
     head = el("tr", el("th", "Cause", scope="col"), el("th", "USD", scope="col", class_="number"))
     whole = el("table", el("thead", head), el("tbody", body), class_="parts causes")
-    return parts.section(f"{_name(one)}: from our estimate to the bill", whole, el("p", status(one), class_="quiet"))
+    return parts.section(f"{_name(one)}: from our estimate to the bill", whole)
 
 
 def _row(words: str, bar: Markup | None, amount: Markup) -> Markup:
