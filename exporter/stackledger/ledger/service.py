@@ -56,7 +56,14 @@ from stackledger.ledger.pricing import Prices
 from stackledger.ledger.reconcile.answers import ReconcileReply, ReconcileRequest, reconcile_bills
 from stackledger.ledger.report import Question, ask
 from stackledger.ledger.reprice import reprice
-from stackledger.ledger.statements.answers import CloseReply, CloseRequest, close_month
+from stackledger.ledger.statements.answers import (
+    CloseReply,
+    CloseRequest,
+    Stated,
+    StatementRequest,
+    close_month,
+    statement_of,
+)
 from stackledger.ledger.upkeep.asking import (
     BackupReply,
     BackupRequest,
@@ -301,6 +308,7 @@ METHODS: Final[Mapping[str, Method]] = {
     "shares": Method(SharesRequest, list[Share], LedgerService.shares),
     "focus": Method(FocusRequest, FocusReply, focus_day),
     "close": Method(CloseRequest, CloseReply, close_month),
+    "statement": Method(StatementRequest, Stated, statement_of),
     "erase": Method(EraseRequest, EraseReply, lambda service, asked: service.keeper.erase(asked)),
     "backup": Method(BackupRequest, BackupReply, lambda service, asked: service.keeper.backup(asked)),
     "tend": Method(TendRequest, TendReply, lambda service, asked: service.keeper.tend(asked)),

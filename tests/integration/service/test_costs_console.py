@@ -332,7 +332,7 @@ def test_a_closed_month_says_who_signed_it_and_with_which_statement(costs: Costs
     month, token = months()[1], str(costs.config.parent / "anna")
     accepted = ("--accept-unpriced", f"openai/{UNPRICED_MODEL}", "--accept-bill", "google")
     assert f"Statement 1 of {month} made" in costs.ask("close", month, "--token-file", token, *accepted)
-    digest = (costs.config.parent / f"data/statements/statement-{month}-1.sha256").read_text().split()[0]
+    digest = (costs.config.parent / f"data/statements/statement-{month}-1.sha256").read_text().split()[0]  # of the JSON
     with Visit(browser, costs) as visit:
         for path in (f"/costs?month={month}", BILLS):
             visit.go(path)
@@ -340,6 +340,10 @@ def test_a_closed_month_says_who_signed_it_and_with_which_statement(costs: Costs
             assert "Closed by anna (finance)" in text
             assert "with statement 1" in text
             assert digest in text
+        visit.page.get_by_role("link", name="Statement 1").press("Enter")
+        visit.page.wait_for_url(f"**/costs/statements/{month}/1")
+        assert digest in visit.page.inner_text("body")
+        assert costs.get(f"/costs/statements/{month}/2").status_code == 400
         assert visit.faults == []
 
 

@@ -181,7 +181,7 @@ def _statements(month: MonthBills, zone: ZoneInfo) -> Markup | None:
         return None
     rows: list[list[Child]] = [
         [
-            str(one.number),
+            el("a", f"Statement {one.number}", href=f"/costs/statements/{month.first:%Y-%m}/{one.number}"),
             parts.moment(one.made_us, zone),
             f"{one.signed} ({one.role})",
             el("span", one.cause, class_="wrap"),
@@ -189,5 +189,5 @@ def _statements(month: MonthBills, zone: ZoneInfo) -> Markup | None:
         ]
         for one in month.statements
     ]
-    heads = ["Number", "Made", "Signed by", "Cause", "SHA-256"]
+    heads = ["Statement", "Made", "Signed by", "Cause", "SHA-256"]
     return parts.table(f"Statements of {month.first:%B %Y}, times of {zone.key}", heads, rows, numbers=())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import json
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
@@ -33,6 +34,7 @@ from stackledger.ledger.asking import (
 )
 from stackledger.ledger.bills.asking import BillsReply, BillsRequest, Share, SharesRequest
 from stackledger.ledger.periods import month_named, zone_named
+from stackledger.ledger.statements.answers import Stated, StatementRequest
 from stackledger.serve.access import Access, Handler, ScopedRoute
 from stackledger.serve.costs import parts
 from stackledger.serve.costs.bills import Seen, person_card
@@ -40,6 +42,7 @@ from stackledger.serve.costs.bills_page import bills_page
 from stackledger.serve.costs.markup import el
 from stackledger.serve.costs.overview import overview_page
 from stackledger.serve.costs.people import people_page, person_page, stranger_page
+from stackledger.serve.costs.statement import printable
 from stackledger.serve.observer import Observer
 
 WAIT_SECONDS: Final = 5.0
@@ -102,6 +105,13 @@ class CostPages:
         month = _month(request)
         reply = await self._bills(settings, month, _ALONE_SECONDS)
         return _shown(bills_page(Seen(reply, Fraction(settings.bills.tolerance_percent)), zone))
+
+    async def statement(self, request: Request) -> Response:
+        """A statement as it was signed, to be printed."""
+        settings, _ = self._settings()
+        asked = StatementRequest(request.path_params["month"], settings.zone, request.path_params["number"])
+        found: Stated = await self._ask("statement", asked, Stated)
+        return _shown(printable(json.loads(found.json), found.sha256))
 
     async def people(self, request: Request) -> Response:
         """Who costs most. An id that is found leads to its page."""
@@ -175,6 +185,7 @@ def cost_routes(access: Access, observer: Observer) -> list[ScopedRoute]:
     return [
         ScopedRoute(access, "GET", "/costs", Scope.READ, _told(pages.overview)),
         ScopedRoute(access, "GET", "/costs/bills", Scope.READ, _told(pages.bills)),
+        ScopedRoute(access, "GET", "/costs/statements/{month}/{number:int}", Scope.READ, _told(pages.statement)),
         ScopedRoute(access, "GET", "/costs/users", Scope.PEOPLE, _told(pages.people)),
         ScopedRoute(access, "GET", "/costs/users/{user:path}", Scope.PEOPLE, _told(pages.person)),
     ]
