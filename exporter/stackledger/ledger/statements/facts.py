@@ -41,7 +41,7 @@ def estimate(engine: Engine, month: Period, close: Close) -> Facts:
             "calls": sum(one.calls for one in of_group),
             "unpriced_calls": sum(one.calls for one in of_group if one.cost is None),
             "units": _units(of_group),
-            "estimated_usd": money.exact(sum(one.cost or 0 for one in of_group)),
+            "estimated_usd": _known(of_group),
         }
         for (provider, model, team), of_group in sorted(groups.items())
     ]
@@ -52,6 +52,12 @@ def estimate(engine: Engine, month: Period, close: Close) -> Facts:
         "lines": lines,
         "rates": _rates(engine, sorted({one.rate for one in rows})),
     }
+
+
+def _known(rows: Sequence[Used]) -> str | None:
+    """What they cost; None where no call of them has a price, because that is unknown and not 0."""
+    costs = [one.cost for one in rows if one.cost is not None]
+    return money.exact(sum(costs)) if costs else None
 
 
 def _units(rows: Sequence[Used]) -> dict[str, int]:
@@ -112,7 +118,10 @@ def encoded(facts: Facts) -> tuple[str, str]:
 
 
 class Table(NamedTuple):
-    """A statement's lines: the names of the columns, and rows of text. `numbers` and `amounts` are their places."""
+    """A statement's lines: the names of the columns, and rows of text. `numbers` and `amounts` are their places.
+
+    An amount that is not known is empty.
+    """
 
     heads: tuple[str, ...]
     rows: list[tuple[str, ...]]
@@ -131,7 +140,7 @@ def lines(facts: Facts) -> Table:
     heads = ("side", "provider or source", "model", "team", "calls", "unpriced calls", "currency", "amount")
     rows = [
         ("estimate", one["provider"], one["model"], one["team"], str(one["calls"]), str(one["unpriced_calls"]),
-         money.USD, one["estimated_usd"])
+         money.USD, one["estimated_usd"] or "")
         for one in facts["estimate"]["lines"]
     ]  # fmt: skip
     rows += [

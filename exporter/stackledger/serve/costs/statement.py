@@ -42,8 +42,8 @@ def _parts(facts: Facts, sha256: str) -> Iterator[Markup]:
         yield from _account(one)
     if "checks" in facts:
         yield from _checks(facts)
-    yield from _rates(facts["estimate"]["rates"])
     yield el("div", el("div", "Place, date"), el("div", "Signature"), class_="sign")
+    yield from _rates(facts["estimate"]["rates"])
 
 
 def _facts(facts: Facts, sha256: str) -> Markup:
@@ -119,8 +119,8 @@ def _rates(rates: Sequence[dict[str, Any]]) -> Iterator[Markup]:
     yield _table(["Price of", "Basis", "Book", "Rates"], rows, set())
 
 
-def _exact(amount: str) -> Markup:
-    return el("data", amount, value=amount)
+def _exact(amount: str | None) -> Markup:
+    return el("span", "unknown") if amount is None else el("data", amount, value=amount)
 
 
 def _table(
