@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +124,42 @@ def test_what_is_missing_or_was_changed_is_written_again_and_nothing_else(closed
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="the statement is kept, run the command again"):
         write_missing(tmp_path / "file" / "folder", closed.all)
+
+
+def test_cut_off_at_any_step_of_writing_there_are_whole_files_or_none(
+    closed: CloseReply, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_missing(tmp_path / "whole", closed.all)
+    wanted = {path.name: path.read_bytes() for path in (tmp_path / "whole").glob("*")}
+    sync, rename = os.fsync, Path.replace
+    steps = 0
+    while True:
+        folder, left = tmp_path / f"cut-{steps}", [steps]
+
+        def counted(work: Callable[..., Any], left: list[int]) -> Callable[..., Any]:
+            def step(*given: Any) -> Any:
+                left[0] -= 1
+                if left[0] < 0:
+                    raise KeyboardInterrupt  # as abrupt as a process can end in this one
+                return work(*given)
+
+            return step
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", counted(sync, left))
+            patch.setattr(Path, "replace", counted(rename, left))
+            try:
+                write_missing(folder, closed.all)
+                break
+            except KeyboardInterrupt:
+                steps += 1
+        found = {path.name: path.read_bytes() for path in folder.glob("*") if path.suffix != ".new"}
+        assert found.items() <= wanted.items()
+        for name in (name for name in found if name.endswith(".sha256")):  # the last: all others are there
+            assert {other for other in wanted if other.startswith(name.removesuffix("sha256"))} <= set(found)
+        write_missing(folder, closed.all)
+        assert {path.name: path.read_bytes() for path in folder.glob("*")} == wanted
+    assert steps == 2 * 5 * 3  # two statements, five files, each: its content, its name, the folder
 
 
 @pytest.mark.real("chromium")
