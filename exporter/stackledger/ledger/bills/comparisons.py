@@ -65,7 +65,7 @@ class Comparisons:
     def ask(self, request: BillsRequest) -> BillsReply:
         """What is there, at once.
 
-        Raises QuestionError for what cannot be asked, StorageError once where the last comparison failed.
+        Raises QuestionError for what cannot be asked, StorageError where the last comparison failed.
         """
         now_us = self._ledger.now_us()
         month = request.month or local_date(now_us, zone_of(request.zone)).replace(day=1) - timedelta(days=1)
@@ -79,9 +79,8 @@ class Comparisons:
             if not kept.pending and not fresh and sum(one.pending for one in self._months.values()) < _WAITING:
                 kept.pending = True
                 self._run(lambda: self._compare(request, kept))
-            if kept.failed is not None:
-                failed, kept.failed = kept.failed, None
-                raise type(failed)(str(failed))
+            if kept.failed is not None and not kept.pending:
+                raise type(kept.failed)(str(kept.failed))
             return BillsReply(month.replace(day=1), kept.bills, kept.pending)
 
     def close(self) -> None:
