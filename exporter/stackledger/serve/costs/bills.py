@@ -26,7 +26,7 @@ _COLOURS: Final = {
     Verdict.NO_BILL: "part",
 }
 _FIRST: Final = 6
-"""Providers that have a card on the page of a month; all of them are on the page of its bills."""
+"""Providers that have a card on the page of a month, the largest; all of them are on the page of its bills."""
 
 
 class Seen(NamedTuple):
@@ -51,7 +51,9 @@ def bills_section(seen: Seen, zone: ZoneInfo) -> Markup:
     if month is None:
         return parts.section("Does it match the bill?", el("p", not_yet(seen)))
     shown: list[Child] = []
-    providers = by_provider(month.comparison.accounts)
+    providers = sorted(
+        by_provider(month.comparison.accounts), key=lambda one: -max(int(one.billed), int(one.estimated))
+    )
     if month.refused:
         shown.append(el("p", month.refused))
     elif all(one.status == NO_BILL for one in providers):
@@ -59,6 +61,10 @@ def bills_section(seen: Seen, zone: ZoneInfo) -> Markup:
     else:
         cards = [account_card(one, one.provider, seen) for one in providers[:_FIRST]]
         shown.append(el("div", cards, class_="budgets"))
+        if more := len(providers) - len(cards):
+            shown.append(
+                el("p", f"{parts.count(more, 'provider', 'providers')} more, with smaller bills, not shown here.")
+            )
     href = f"/costs/bills?month={month.first:%Y-%m}"
     name = f"The bills of {month.first:%B %Y}, line by line"
     shown += [el("p", closed(month, zone)), el("p", el("a", name, href=href), ". ", compared(month, zone))]
