@@ -21,6 +21,8 @@ from stackledger.ledger.asking import (
     Span,
     StateReply,
 )
+from stackledger.ledger.bills.asking import Share, SharesRequest
+from stackledger.ledger.bills.shares import shares
 from stackledger.ledger.engines.base import Engine
 from stackledger.ledger.explain import explain
 from stackledger.ledger.periods import last_of_month, local_date, zone_named
@@ -153,6 +155,11 @@ def person(engine: Engine, request: PersonRequest, now_us: int, pseudonym: Pseud
         explanation=explain(engine, Question((), *month, zone, {"user": user}), request.examples),
         reach=reach(engine, zone),
     )
+
+
+def shares_of(engine: Engine, request: SharesRequest, pseudonym: Pseudonym) -> list[Share]:
+    """One user's part of each bill."""
+    return shares(engine, _kept(engine, request.user, pseudonym), request)
 
 
 def zone_of(name: str) -> ZoneInfo:

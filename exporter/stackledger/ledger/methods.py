@@ -29,6 +29,7 @@ from stackledger.ledger.asking import (
     SettleRequest,
     StateReply,
 )
+from stackledger.ledger.bills.asking import BillsReply, BillsRequest, Share, SharesRequest
 from stackledger.ledger.budgets.reservations import Granted
 from stackledger.ledger.charges.answers import DeliverReply, DeliverRequest, deliver_charges
 from stackledger.ledger.explain import Explanation
@@ -38,7 +39,14 @@ from stackledger.ledger.per_user.values import PerUserReply, PerUserRequest
 from stackledger.ledger.pulls.asking import PullReply, PullRequest, PullStatus
 from stackledger.ledger.reconcile.answers import ReconcileReply, ReconcileRequest, reconcile_bills
 from stackledger.ledger.service import LedgerService
-from stackledger.ledger.statements.answers import CloseReply, CloseRequest, close_month
+from stackledger.ledger.statements.answers import (
+    CloseReply,
+    CloseRequest,
+    Stated,
+    StatementRequest,
+    close_month,
+    statement_of,
+)
 from stackledger.ledger.upkeep.asking import (
     BackupReply,
     BackupRequest,
@@ -56,10 +64,12 @@ class Method:
     request: type[Any]
     reply: Any
     call: Callable[[LedgerService, Any], Any]
+    quick: bool = False
+    """Whether it never reads much: it must not wait for those that do."""
 
 
 METHODS: Final[Mapping[str, Method]] = {
-    "state": Method(Nothing, StateReply, LedgerService.state),
+    "state": Method(Nothing, StateReply, LedgerService.state, quick=True),
     "report": Method(ReportRequest, ReportReply, LedgerService.report),
     "overview": Method(OverviewRequest, OverviewReply, LedgerService.overview),
     "people": Method(PeopleRequest, PeopleReply, LedgerService.people),
@@ -67,16 +77,19 @@ METHODS: Final[Mapping[str, Method]] = {
     "explain": Method(ExplainRequest, Explanation, LedgerService.explain),
     "reprice": Method(RepriceRequest, RepriceReply, LedgerService.reprice),
     "compare": Method(CompareRequest, CompareReply, LedgerService.compare),
-    "reserve": Method(ReserveRequest, Granted, lambda service, asked: service.budgets.reserve(asked)),
-    "settle": Method(SettleRequest, Settled, lambda service, asked: service.budgets.settle(asked)),
-    "release": Method(ReleaseRequest, Nothing, lambda service, asked: service.budgets.release(asked)),
+    "reserve": Method(ReserveRequest, Granted, lambda service, asked: service.budgets.reserve(asked), quick=True),
+    "settle": Method(SettleRequest, Settled, lambda service, asked: service.budgets.settle(asked), quick=True),
+    "release": Method(ReleaseRequest, Nothing, lambda service, asked: service.budgets.release(asked), quick=True),
     "deliver": Method(DeliverRequest, DeliverReply, deliver_charges),
     "pull": Method(PullRequest, PullReply, LedgerService.pull),
-    "pull_statuses": Method(Nothing, list[PullStatus], LedgerService.pull_statuses),
+    "pull_statuses": Method(Nothing, list[PullStatus], LedgerService.pull_statuses, quick=True),
     "reconcile": Method(ReconcileRequest, ReconcileReply, reconcile_bills),
+    "bills": Method(BillsRequest, BillsReply, lambda service, asked: service.comparisons.ask(asked), quick=True),
+    "shares": Method(SharesRequest, list[Share], LedgerService.shares),
     "focus": Method(FocusRequest, FocusReply, focus_day),
     "close": Method(CloseRequest, CloseReply, close_month),
     "per_user": Method(PerUserRequest, PerUserReply, per_user),
+    "statement": Method(StatementRequest, Stated, statement_of),
     "erase": Method(EraseRequest, EraseReply, lambda service, asked: service.keeper.erase(asked)),
     "backup": Method(BackupRequest, BackupReply, lambda service, asked: service.keeper.backup(asked)),
     "tend": Method(TendRequest, TendReply, lambda service, asked: service.keeper.tend(asked)),

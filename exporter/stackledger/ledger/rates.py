@@ -57,6 +57,11 @@ class Rates:
         for one in sorted(rates):
             self._pairs[one.source, one.target].append(one)
 
+    @property
+    def lines(self) -> tuple[Rate, ...]:
+        """The whole table."""
+        return tuple(one for pair in self._pairs.values() for one in pair)
+
     def usd(self, amount: int, currency: str, day: date) -> int | None:
         """Pico-USD of an amount on a day; None where no rate that still holds is known."""
         found = self.worth(amount, currency, day)

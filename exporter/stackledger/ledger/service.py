@@ -32,6 +32,8 @@ from stackledger.ledger.asking import (
     RepriceRequest,
     StateReply,
 )
+from stackledger.ledger.bills.asking import Share, SharesRequest
+from stackledger.ledger.bills.comparisons import Comparisons
 from stackledger.ledger.budgets.answers import BudgetAnswers
 from stackledger.ledger.budgets.reservations import Reservations
 from stackledger.ledger.engines.base import Engine
@@ -81,6 +83,7 @@ class LedgerService:
         self._keeper = keeper
         self._pulls = pulls
         self._state = state
+        self.comparisons = Comparisons(self)
 
     @property
     def engine(self) -> Engine:
@@ -160,6 +163,10 @@ class LedgerService:
     def person(self, request: PersonRequest) -> PersonReply:
         """One user's month."""
         return glance.person(self._engine, request, self.now_us(), self._pseudonym)
+
+    def shares(self, request: SharesRequest) -> list[Share]:
+        """A user's part of each bill of a month."""
+        return glance.shares_of(self._engine, request, self._pseudonym)
 
     def explain(self, request: ExplainRequest) -> Explanation:
         """What a total is made of. Raises QuestionError for what cannot be asked."""

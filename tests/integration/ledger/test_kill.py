@@ -18,9 +18,8 @@ from stackledger.ledger.apply import Applier
 from stackledger.ledger.engines.duck.engine import DuckEngine
 from stackledger.ledger.inbox import Inbox
 from tests.integration.ledger import victim
+from tests.integration.ledger.kills import APPLYING, LANES
 
-KILLS = int(os.environ.get("STACKLEDGER_KILLS", "500"))
-LANES = 2  # as many as CI has cores
 _HERE = Path(victim.__file__)
 
 
@@ -85,9 +84,9 @@ def test_killed_at_any_instant_nothing_acknowledged_is_lost_and_nothing_counts_t
 def _kill_often(folder: Path, seed: int) -> None:
     folder.mkdir()
     attacker = Attacker(folder, seed)
-    while attacker.kills < KILLS // LANES:
+    while attacker.kills < APPLYING // LANES:
         attacker.strike()
-    assert len(attacker.acknowledged) > KILLS // LANES, "the victims hardly did anything"
+    assert len(attacker.acknowledged) > APPLYING // LANES, "the victims hardly did anything"
 
     inbox = Inbox(folder / "inbox.sqlite")
     engine = DuckEngine(folder / "ledger.duckdb")

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,10 +29,13 @@ import yaml
 from lab import ports, procfs, programs
 from lab.process import Process, wait_until
 from lab.usage_events import AWKWARD_USER, HOSTILE_TEAM, UNPRICED_MODEL, events
+from stackledger import money
 from tests.conftest import skip_or_fail
+from tests.integration.service import planted_bill
 
 ZONE = "Europe/Berlin"
 PEOPLE = "/costs/users"
+BILLS = "/costs/bills"
 LARGEST_PICTURE = 200_000
 
 
@@ -41,11 +45,25 @@ class Costs:
     def __init__(self, directory: Path, process: Process, url: str) -> None:
         self.process, self.url, self.config = process, url, directory / "stackledger.yaml"
 
+    def ask(self, *words: str) -> str:
+        """The output of `stackledger costs ...`."""
+        argv = [sys.executable, "-m", "stackledger", "costs", words[0], "--config", str(self.config), *words[1:]]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=120, check=True).stdout
+
     def report(self, *words: str) -> list[dict[str, Any]]:
-        argv = [sys.executable, "-m", "stackledger", "costs", "report", "--config", str(self.config), "--json", *words]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=True)
-        rows: list[dict[str, Any]] = json.loads(done.stdout)
+        rows: list[dict[str, Any]] = json.loads(self.ask("report", "--json", *words))
         return rows
+
+    def reconcile(self) -> dict[str, Any]:
+        """Last month's bills beside our estimates."""
+        found: dict[str, Any] = json.loads(self.ask("reconcile", "--json", "--month", months()[1]))
+        return found
+
+    def close(self) -> None:
+        """Close last month; where it is closed nothing happens."""
+        accepted = ("--accept-unpriced", f"openai/{UNPRICED_MODEL}", "--accept-bill", "google")
+        told = self.ask("close", months()[1], "--token-file", str(self.config.parent / "anna"), *accepted)
+        assert f"Statement 1 of {months()[1]} " in told
 
     def get(self, path: str, timeout: float = 15) -> httpx.Response:
         return httpx.get(self.url + path, timeout=timeout)
@@ -73,9 +91,15 @@ def costs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Costs]:
             "version": 1,
             "organisation": "Example Ltd",
             "data_dir": str(directory / "data"),
-            "http": {"listen": f"127.0.0.1:{own}"},
+            "http": {
+                "listen": f"127.0.0.1:{own}",
+                "tokens": [
+                    {"name": "anna", "scopes": ["admin"], "role": "finance", "token": {"file": str(directory / "anna")}}
+                ],
+            },
             "costs": {"listen": f"127.0.0.1:{intake}", "zone": ZONE, "budgets": budgets},
         }
+        (directory / "anna").write_text("anna-secret-1234567890")
         (directory / "stackledger.yaml").write_text(yaml.safe_dump(configuration))
         argv = [sys.executable, "-m", "stackledger", "serve", "--config", str(directory / "stackledger.yaml")]
         process = stack.enter_context(Process(argv, name="stackledger", directory=directory))
@@ -96,6 +120,8 @@ def costs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Costs]:
         (month,) = found.report("--month", months()[0])
         spent = f'<data value="{month["cost_usd"]}" '
         wait_until(lambda: spent in found.get("/costs").text.partition("Budgets")[2], what="the budgets", timeout=60)
+        bill = planted_bill.write(directory / "invoices.csv", found.reconcile()["lines"])
+        assert "0 known" in found.ask("import", "--format", "bill", str(bill))
         yield found
 
 
@@ -148,6 +174,11 @@ class Visit:
             " one.querySelector('data')?.value ?? one.querySelector('td').textContent]))"
         )
         return found
+
+
+def exact_sum(amounts: Iterable[str]) -> str:
+    """Exact decimals, summed."""
+    return money.exact(sum(map(money.parse, amounts)))
 
 
 def months() -> tuple[str, str]:
@@ -223,13 +254,102 @@ def test_one_users_month_is_the_reports_and_is_found_by_keyboard(costs: Costs, b
             }
             assert visit.rows(title) == told
         assert list(visit.rows("team")) == [HOSTILE_TEAM]
-        assert "No bill yet" in visit.page.inner_text("#card-bill")
+        assert "No bill yet" in visit.page.inner_text("#card-bill")  # this month's
         assert f"no model '{UNPRICED_MODEL}'" in visit.page.inner_text("body")
         sums = visit.page.locator("section", has_text="Units times rates").locator("tbody tr").last
         assert sums.inner_text().split() == ["Sum", whole["cost_usd"]]
         assert visit.go(f"{PEOPLE}/nobody") == 404
         assert "No such user" in visit.page.inner_text("h1")
         assert [fault for fault in visit.faults if "404" not in fault] == []
+
+
+@pytest.mark.real("chromium")
+def test_bills_stand_beside_estimates_as_reconcile_says(costs: Costs, browser: Any) -> None:
+    told = costs.reconcile()
+    words = {"openai": "explained", "anthropic": "explained within tolerance", "google": "provisional"}
+    amounts = {
+        one["provider"]: [
+            one["billed_usd"], one["estimated_usd"], one["difference_usd"], *one["causes_usd"].values()
+        ]
+        for one in told["accounts"]
+    }  # fmt: skip
+    assert {"missing", "rounding", "tax", "credits"} <= set(told["accounts"][2]["causes_usd"])
+    assert told["accounts"][0]["causes_usd"]["unexplained"] == planted_bill.UNKNOWN
+    with Visit(browser, costs) as visit:
+        for path in (f"/costs?month={months()[1]}", BILLS):  # without a month: the last one that is over
+            visit.go(path)
+            cards = visit.page.locator("article.bill")
+            shown = {}
+            for place in range(cards.count()):
+                name, word = cards.nth(place).locator("h3").inner_text().split(" ", 1)
+                assert word == words[name]
+                shown[name] = cards.nth(place).locator("data").evaluate_all("all => all.map(one => one.value)")
+            assert shown == amounts
+            assert "Unexplained\n+6.66" in cards.first.inner_text()
+        assert visit.amounts("#card-unexplained") == [planted_bill.UNKNOWN]
+        visit.go(f"/costs?month={months()[1]}")
+        visit.page.get_by_role("link", name="line by line").press("Enter")
+        visit.page.wait_for_url(f"**{BILLS}?month={months()[1]}")
+        assert visit.faults == []
+
+
+@pytest.mark.real("chromium")
+def test_a_line_that_differs_leads_to_our_calls_of_it(costs: Costs, browser: Any) -> None:
+    day = f"{months()[1]}-{planted_bill.MISSED_DAY}"
+    with Visit(browser, costs) as visit:
+        visit.go(BILLS)
+        row = visit.page.locator(".scroll tr", has_text="missing").first
+        assert row.locator("td").first.inner_text() == day
+        row.locator("summary").press("Enter")
+        command = shlex.split(row.locator("code").inner_text())
+        units, estimate = row.locator("td").nth(2).inner_text(), row.locator("data").first.get_attribute("value")
+    assert command[:3] == ["stackledger", "costs", "explain"]
+    told = json.loads(costs.ask(*command[2:], "--json"))
+    parts = [part for rate in told["rates"] for part in rate["parts"] if part["bucket"] == "output"]
+    assert sum(part["units"] for part in parts) == int(units.replace(",", ""))
+    assert money.exact(sum(part["cost"] for part in parts)) == estimate
+
+
+@pytest.mark.real("chromium")
+def test_a_users_part_of_each_bill(costs: Costs, browser: Any) -> None:
+    month, user = months()[1], "user-00@example.com"
+    told = {one["provider"]: one for one in costs.reconcile()["accounts"]}
+    where = ("--month", month, "--where", f"user={user}", "--zone", "UTC", "--by", "provider")
+    mine = {row["provider"]: row["cost_usd"] for row in costs.report(*where)}
+    with Visit(browser, costs) as visit:
+        visit.go(f"{PEOPLE}/{quote(user)}?month={month}")
+        card = visit.page.locator("#card-bill")
+        assert card.locator(".big").inner_text() == "In part"
+        shown = visit.amounts("#card-bill p")
+        assert shown == [exact_sum(mine[name] for name in ("openai", "anthropic")), exact_sum(mine.values())]
+        for name in ("openai", "anthropic", "google"):
+            line = card.locator("li", has_text=name)
+            both = [told[name]["billed_usd"], told[name]["estimated_usd"]]
+            explained = [told[name]["causes_usd"].get("unexplained", "0.00")] if name != "google" else []
+            found = line.locator("data").evaluate_all("all => all.map(one => one.value)")
+            assert found == [*both, *explained, mine[name]]
+            assert f"of it is {user}" in line.inner_text()
+        assert visit.faults == []
+
+
+@pytest.mark.real("chromium")
+def test_a_closed_month_says_who_signed_it_and_with_which_statement(costs: Costs, browser: Any) -> None:
+    month = months()[1]
+    assert f"stackledger costs close {months()[0]}" in costs.get("/costs").text  # this month is not closed
+    costs.close()
+    digest = (costs.config.parent / f"data/statements/statement-{month}-1.sha256").read_text().split()[0]  # of the JSON
+    with Visit(browser, costs) as visit:
+        for path in (f"/costs?month={month}", BILLS):
+            visit.go(path)
+            text = visit.page.inner_text("body")
+            assert "Closed by anna (finance)" in text
+            assert "with statement 1" in text
+            assert digest in text
+        visit.page.get_by_role("link", name="Statement 1").press("Enter")
+        visit.page.wait_for_url(f"**/costs/statements/{month}/1")
+        assert digest in visit.page.inner_text("body")
+        assert costs.get(f"/costs/statements/{month}/2").status_code == 400
+        assert visit.faults == []
 
 
 @pytest.mark.real("chromium")
@@ -240,7 +360,13 @@ def test_pages_fit_the_screen_and_every_link_is_reached_by_keyboard(
 ) -> None:
     user = f"{PEOPLE}/{quote('user-00@example.com')}"
     with Visit(browser, costs, width=width, dark=dark) as visit:
-        for path in ("/costs", PEOPLE, user, f"{PEOPLE}/nobody"):
+        for path in (
+            "/costs",
+            f"{BILLS}?month={months()[1]}",
+            PEOPLE,
+            f"{user}?month={months()[1]}",
+            f"{PEOPLE}/nobody",
+        ):
             visit.go(path)
             assert visit.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
             wanted = visit.page.locator("a, button, input[type=search], select, summary").count()
@@ -266,9 +392,11 @@ def test_pages_fit_the_screen_and_every_link_is_reached_by_keyboard(
 def test_pictures_for_the_documentation(costs: Costs, browser: Any, tmp_path: Path) -> None:
     directory = Path(os.environ.get("STACKLEDGER_PICTURES", tmp_path))
     _, month = months()
+    costs.close()
     user = f"{PEOPLE}/{quote('user-00@example.com')}?month={month}"
-    for name, path in (("costs", "/costs"), ("costs-user", user)):
-        with Visit(browser, costs, width=1160, height=1230) as visit:
+    shown = (("costs", f"/costs?month={month}", 1240), ("costs-user", user, 1230), ("costs-bills", BILLS, 1230))
+    for name, path, height in shown:
+        with Visit(browser, costs, width=1160, height=height) as visit:
             visit.go(path)
             visit.page.screenshot(path=directory / f"{name}.png")
         assert 20_000 < (directory / f"{name}.png").stat().st_size < LARGEST_PICTURE

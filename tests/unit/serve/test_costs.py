@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from stackledger.ledger.asking import (
     StateReply,
 )
 from stackledger.ledger.buckets import BUCKETS, Usage
+from stackledger.ledger.budgets.budget import Budget, Cadence
 from stackledger.ledger.budgets.reservations import Reservations
 from stackledger.ledger.budgets.status import BudgetStatus
 from stackledger.ledger.engines.duck.engine import DuckEngine
@@ -44,6 +46,7 @@ from stackledger.ledger.record import Record, encode
 from stackledger.ledger.service import LedgerService
 from stackledger.serve.app import build
 from stackledger.serve.costs import parts, routes
+from stackledger.serve.costs.bills import Seen
 from stackledger.serve.costs.budgets import verdict
 from stackledger.serve.costs.chart import _step
 from stackledger.serve.costs.markup import el
@@ -302,16 +305,18 @@ def test_users_need_a_scope_of_their_own(service: LedgerService, visit: Any) -> 
     - {name: reader, scopes: [read], token: {file: reader}}
     - {name: finance, scopes: [read, people], token: {file: finance}}
 """
-    paths = ("/costs", "/costs/users", "/costs/users/alice")
+    paths = ("/costs", "/costs/bills", "/costs/statements/2026-10/1", "/costs/users", "/costs/users/alice")
     found = {
         token: [page.status_code for page in visit(service, *paths, http=http, token=token)]
         for token in ("", "reads", "sees people")
     }
-    assert found == {"": [401, 401, 401], "reads": [200, 403, 403], "sees people": [200, 200, 200]}
+    assert found == {
+        "": [401] * 5, "reads": [200, 200, 400, 403, 403], "sees people": [200, 200, 400, 200, 200],
+    }  # fmt: skip
 
 
 def test_without_a_ledger_the_page_says_so(visit: Any) -> None:
-    for page in visit(None, "/costs", "/costs/users", "/costs/users/alice"):
+    for page in visit(None, "/costs", "/costs/bills", "/costs/users", "/costs/users/alice"):
         assert page.status_code == 503
         assert page.headers["retry-after"] == "5"
         assert "The ledger does not answer" in page.text
@@ -410,12 +415,22 @@ def test_a_budget_is_judged_in_a_word(changes: dict[str, Any], word: str) -> Non
     assert verdict(status(**changes)).word == word
 
 
+CONFIGURED = [
+    Budget("team", money.parse("100"), Cadence.MONTH, "UTC", {"team": ("search", ""), "user": ("alice", "bob")}),
+    Budget("later", money.parse("1"), Cadence.MONTH, "UTC"),
+]
+
+
 def test_budgets_stand_on_the_page_and_those_not_computed_say_so(service: LedgerService) -> None:
     reply = service.overview(OverviewRequest("UTC"))
     state = StateReply(budgets=[status(name="team", unpriced=3)], waiting=1234, waiting_age_seconds=9.0)
-    page = overview_page(msgspec.structs.replace(reply, state=state), ZoneInfo("UTC"), "Us & Co", ["team", "later"])
+    page = overview_page(
+        msgspec.structs.replace(reply, state=state), ZoneInfo("UTC"), "Us & Co", CONFIGURED, Seen(None, Fraction(1))
+    )
     assert "50.0 % used, 50.0 % of the month over" in page
     assert "3 calls without a price not in it" in page
+    assert "each month for calls of team search or (not told), 2 users" in page
+    assert "alice" not in page  # who may read costs may not see people
     assert "Not computed yet" in page
     assert "1,234 calls accepted and not counted yet" in page
     assert "Us &amp; Co" in page

@@ -6,8 +6,9 @@ Examples:
   stackledger costs close 2026-10 --config stackledger.yaml --token-file anna.token --out statements/
 
 Closed again, a month gets a correction that says what changed since the last statement, from what to what, and why:
-calls that came late, new prices, bills restated. Who signs is told by a token of `http.tokens` with a role. Exit code
-1 where the checklist does not pass.
+calls that came late, new prices, bills restated. Who signs is told by a token of `http.tokens` with a role. A statement
+is JSON, CSV, Parquet, a page to be printed, and the hashes of all four; what is missing or was changed in the folder is
+written again. Exit code 1 where the checklist does not pass.
 
 """
 
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stackledger.cli.costs.access import ledger, place_of
-from stackledger.errors import OutputError, QuestionError
+from stackledger.errors import QuestionError
 
 if TYPE_CHECKING:
     from stackledger.ledger.statements.answers import CloseReply
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check, state, write the files."""
+    from stackledger.cli.costs.statements import OTHERS, write_missing
     from stackledger.ledger.statements.answers import CloseReply, CloseRequest
 
     place = place_of(arguments)
@@ -72,23 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{arguments.month} is closed with statement {reply.number}.")
         return 0
     folder = Path(arguments.out) if arguments.out else place.data_dir / "statements"
-    name = f"statement-{arguments.month}-{reply.number}"
-    _write(
-        folder,
-        {f"{name}.json": reply.json, f"{name}.csv": reply.csv, f"{name}.sha256": f"{reply.sha256}  {name}.json\n"},
-    )
+    name = write_missing(folder, reply.all)
     verb = "made" if reply.made else "is the last"
-    print(f"Statement {reply.number} of {arguments.month} {verb}: {folder / name}.json, .csv (sha256 {reply.sha256}).")
+    print(f"Statement {reply.number} of {arguments.month} {verb}: {folder / name}.json, {', '.join(OTHERS)}")
+    print(f"SHA-256 of the statement: {reply.sha256}")
     return 0
-
-
-def _write(folder: Path, files: dict[str, str]) -> None:
-    from stackledger.ledger.prices.files import replace
-
-    try:
-        for name, text in files.items():
-            replace(folder / name, text.encode())
-    except OSError as error:
-        raise OutputError(
-            f"{folder} cannot be written: {error.strerror or error}; the statement is kept, run the command again"
-        ) from error

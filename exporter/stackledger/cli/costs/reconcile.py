@@ -7,7 +7,8 @@ Examples:
 
 Days are UTC, as bills are. Every difference is split into causes that sum to it exactly; what has no known cause is
 shown as unexplained. Estimates are never changed by a bill. Where calls name the account that they are billed to, set
-costs.bills.account to that attribute; else all accounts of a provider are compared as one.
+costs.bills.account to that attribute; else all accounts of a provider are compared as one. With each line that differs
+stands the `costs explain` that takes our side of it apart.
 
 """
 
@@ -45,14 +46,16 @@ def run(arguments: argparse.Namespace) -> int:
         request = ReconcileRequest(first, last, settings.account, settings.settle_days, settings.zones)
         reply: ReconcileReply = ask("reconcile", request, ReconcileReply)
     if arguments.json:
-        print(json.dumps(_json(reply), indent=2))
+        print(json.dumps(_json(reply, arguments.config), indent=2))
     else:
-        print("\n".join(_text(reply, f"{first} to {last}, days of UTC", arguments.lines)))
+        print("\n".join(_text(reply, f"{first} to {last}, days of UTC", arguments)))
     return 0
 
 
-def _json(reply: ReconcileReply) -> dict[str, Any]:
+def _json(reply: ReconcileReply, config: str) -> dict[str, Any]:
     """Amounts as exact decimals."""
+    from stackledger.ledger.reconcile.answers import coverage
+    from stackledger.ledger.reconcile.dispute import explaining
     from stackledger.ledger.statements.facts import converted
 
     def causes(told: dict[str, str]) -> dict[str, str]:
@@ -68,7 +71,7 @@ def _json(reply: ReconcileReply) -> dict[str, Any]:
                 "billed_usd": money.exact(int(one.billed)),
                 "difference_usd": money.exact(int(one.billed) - int(one.estimated)),
                 "causes_usd": causes(one.causes),
-                "coverage_percent": _coverage(one),
+                "coverage_percent": coverage(one),
                 "days_billed": one.days_billed,
                 "days_used": one.days_used,
             }
@@ -88,6 +91,7 @@ def _json(reply: ReconcileReply) -> dict[str, Any]:
                 "billed_usd": money.exact(int(one.billed)),
                 "difference_usd": money.exact(int(one.billed) - int(one.estimated)),
                 "causes_usd": causes(one.causes),
+                "explain": explaining(one, config),
             }
             for one in reply.lines
         ],
@@ -98,20 +102,25 @@ def _json(reply: ReconcileReply) -> dict[str, Any]:
     }
 
 
-def _text(reply: ReconcileReply, span: str, most: int) -> Iterator[str]:
+def _text(reply: ReconcileReply, span: str, arguments: argparse.Namespace) -> Iterator[str]:
+    from stackledger.ledger.reconcile.answers import differing
+    from stackledger.ledger.reconcile.dispute import explaining
+
     yield f"Bills and estimates in USD, {span}"
     if not reply.accounts:
         yield "There is neither a bill nor a call."
     for one in reply.accounts:
         yield ""
         yield from _account(one)
-    differing = sorted(
-        (one for one in reply.lines if one.causes), key=lambda one: -max(abs(int(v)) for v in one.causes.values())
-    )
-    if differing and most > 0:
+    lines = differing(reply.lines)
+    if lines and arguments.lines > 0:
+        most = min(arguments.lines, len(lines))
         yield ""
-        yield f"The largest differences ({min(most, len(differing))} of {len(differing)}):"
-        yield from map(_line, differing[:most])
+        yield f"The largest differences ({most} of {len(lines)}), each with the command that shows our calls of it:"
+        for line in lines[:most]:
+            yield _line(line)
+            if command := explaining(line, arguments.config):
+                yield f"    {command}"
     for told in reply.converted:
         amounts = f"{money.cents(int(told.amount))} {told.currency} as {money.cents(int(told.usd))} USD"
         yield f"Compared: {amounts}, {told.rate}."
@@ -125,11 +134,12 @@ def _text(reply: ReconcileReply, span: str, most: int) -> Iterator[str]:
 
 
 def _account(one: AccountTold) -> Iterator[str]:
+    from stackledger.ledger.reconcile.answers import coverage
     from stackledger.ledger.reconcile.values import WORDS, Cause
 
     name = f"{one.provider} {one.account}".strip()
-    coverage = _coverage(one)
-    known = "" if coverage is None else f"; our calls account for {coverage} % of what is billed for usage"
+    share = coverage(one)
+    known = "" if share is None else f"; our calls account for {share} % of what is billed for usage"
     yield f"{name}: {one.status}, billed on {one.days_billed} of {one.days_used} days with calls{known}"
     rows = [("Our estimate", int(one.estimated))]
     rows += [(f"  {WORDS[Cause(cause)]}", int(amount)) for cause, amount in one.causes.items()]
@@ -160,12 +170,3 @@ def _signed(amount: int, *, sign: bool = True) -> str:
 
 def _units(pico: str, *, group: str = ",") -> str:
     return f"{int(pico) // money.PICO:{group}}" if int(pico) % money.PICO == 0 else money.exact(int(pico))
-
-
-def _coverage(one: AccountTold) -> str | None:
-    """Percent with one decimal, rounded down: 100 means all of it. None where no usage is billed."""
-    billed, covered = int(one.usage_billed), int(one.covered)
-    if billed <= 0:
-        return None
-    tenths = covered * 1000 // billed
-    return f"{tenths // 10}.{tenths % 10}"

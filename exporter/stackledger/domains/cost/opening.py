@@ -203,6 +203,7 @@ class OpenLedger:
         """Close the store and the inbox."""
         self.keeper.end()
         self.pulls.end()
+        self.service.comparisons.close()
         self.engine.close()
         self.inbox.close()
         self.reservations.close()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -51,10 +52,15 @@ class AccountTold(msgspec.Struct, frozen=True):
     covered: str
     days_billed: int
     days_used: int
+    unexplained: str = "0"
+    """What is unexplained on its lines, each without its sign: amounts of both signs must not hide one another."""
 
 
 class LineTold(msgspec.Struct, frozen=True):
-    """A line of the comparison; both days are included. Units are 1e-12 of a unit; None where the bill tells none."""
+    """A line of the comparison; both days are included. Units are 1e-12 of a unit; None where the bill tells none.
+
+    `where` keeps the calls of ours that the line is about, in the days of `zone`; empty where there are none.
+    """
 
     provider: str
     account: str
@@ -67,6 +73,8 @@ class LineTold(msgspec.Struct, frozen=True):
     estimated: str
     billed: str
     causes: dict[str, str]
+    where: dict[str, tuple[str, ...]] = {}
+    zone: str = "UTC"
 
 
 class ReconcileReply(msgspec.Struct, frozen=True):
@@ -86,9 +94,24 @@ def reconcile_bills(ledger: Open, request: ReconcileRequest) -> ReconcileReply:
     terms = Terms(request.account, request.settle_days, request.zones)
     rates = ledger.declared.rates()
     found = reconciled(ledger.engine, request.first, request.last, ledger.now_us(), terms, rates=rates)
+    return told(ledger.engine, found, terms)
+
+
+def told(engine: Engine, found: Reconciliation, terms: Terms) -> ReconcileReply:
+    """A comparison as it goes over the socket."""
+    senders: dict[str, list[str]] = defaultdict(list)
+    for (name,) in engine.query("SELECT DISTINCT provider FROM context ORDER BY provider"):
+        senders[sender(name)].append(name)
+    zones = {sender(provider): zone for provider, zone in terms.zones.items()}
+    unexplained: Counter[tuple[str, str]] = Counter()
+    for line in found.lines:
+        unexplained[line.provider, line.account] += abs(line.causes.get(Cause.UNEXPLAINED, 0))
     return ReconcileReply(
-        accounts=[_account(one) for one in found.accounts],
-        lines=[_line(one) for one in found.lines],
+        accounts=[_account(one, unexplained[one.provider, one.account]) for one in found.accounts],
+        lines=[
+            _line(one, _where(one, senders[one.provider], terms.account), zones.get(one.provider, "UTC"))
+            for one in found.lines
+        ],
         other_currencies={name: str(amount) for name, amount in found.other_currencies.items()},
         longer_lines=found.longer_lines,
         longer_amount=str(found.longer_amount),
@@ -133,18 +156,40 @@ def reconciled(
     return reconcile(ours, bills.charges, span)._replace(converted=bills.converted)
 
 
-def _account(one: AccountSum) -> AccountTold:
+def differing(lines: Iterable[LineTold]) -> list[LineTold]:
+    """The lines that differ, the largest cause first."""
+    return sorted((one for one in lines if one.causes), key=lambda one: -max(abs(int(v)) for v in one.causes.values()))
+
+
+def coverage(one: AccountTold) -> str | None:
+    """Percent with one decimal, rounded down: 100 means all of it. None where no usage is billed."""
+    billed, covered = int(one.usage_billed), int(one.covered)
+    if billed <= 0:
+        return None
+    tenths = covered * 1000 // billed
+    return f"{tenths // 10}.{tenths % 10}"
+
+
+def _account(one: AccountSum, unexplained: int) -> AccountTold:
     return AccountTold(
         one.provider, one.account, one.status, str(one.estimated), str(one.billed), _causes(one.causes),
-        str(one.usage_billed), str(one.covered), one.days_billed, one.days_used,
+        str(one.usage_billed), str(one.covered), one.days_billed, one.days_used, str(unexplained),
     )  # fmt: skip
 
 
-def _line(one: Compared) -> LineTold:
+def _where(one: Compared, senders: Sequence[str], account: str) -> dict[str, tuple[str, ...]]:
+    """Which calls are on our side of a line."""
+    if not one.est_units:
+        return {}
+    found = {"provider": tuple(senders), "model": one.models}
+    return {name: values for name, values in found.items() if values} | ({account: (one.account,)} if account else {})
+
+
+def _line(one: Compared, where: dict[str, tuple[str, ...]], zone: str) -> LineTold:
     return LineTold(
         one.provider, one.account, EPOCH + timedelta(one.first_day), EPOCH + timedelta(one.until_day - 1), one.model,
         one.unit, str(one.est_units), None if one.bill_units is None else str(one.bill_units), str(one.estimated),
-        str(one.billed), _causes(one.causes),
+        str(one.billed), _causes(one.causes), where, zone,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from stackledger.ledger.reconcile.cells import Names, cells, days_of
 from stackledger.ledger.reconcile.settle import settled
 from stackledger.ledger.reconcile.split import Ground, split
 from stackledger.ledger.reconcile.values import (
+    ALL_MODELS,
     AccountSum,
     Cause,
     Cell,
@@ -72,7 +73,7 @@ def reconcile(ours: Sequence[Estimate], charges: Iterable[Charge], span: Span) -
         split(of_key, grounds.of(key))
         for cell in of_key:
             if span.holds(cell.first, cell.until):
-                found.append(_line(key, cell))
+                found.append(_line(key, cell, grounds.models(key)))
             elif cell.until - cell.first > 1 and cell.lines:
                 longer.append(cell.billed)
     for one in lines:
@@ -97,17 +98,19 @@ class _Grounds:
 
     def __init__(self, ours: Sequence[Estimate], usage: Sequence[Charge], names: Names, span: Span) -> None:
         self._accounts = {(one.provider, one.account) for one in ours}
-        keys = {names.of_estimate(one) for one in ours}
-        self._models = {(key.provider, key.account, key.model) for key in keys}
+        self._ours: dict[Key, set[str]] = defaultdict(set)
+        for one in ours:
+            self._ours[names.of_estimate(one)].add(one.model)
+        self._models = {(key.provider, key.account, key.model) for key in self._ours}
         self._days: dict[tuple[str, str], set[int]] = defaultdict(set)
         self._open: dict[tuple[str, str], set[int]] = defaultdict(set)
         self._quanta: dict[tuple[str, str], int] = {}
-        for one in usage:
-            place = (one.provider, one.account)
-            self._days[place].update(range(*days_of(one)))
-            if not settled(one, span.now_us, span.settle_days):
-                self._open[place].update(range(*days_of(one)))
-            step = span.steps.get(one.row_id) or last_decimal(one.billed)
+        for line in usage:
+            place = (line.provider, line.account)
+            self._days[place].update(range(*days_of(line)))
+            if not settled(line, span.now_us, span.settle_days):
+                self._open[place].update(range(*days_of(line)))
+            step = span.steps.get(line.row_id) or last_decimal(line.billed)
             self._quanta[place] = min(self._quanta.get(place, step), step)
 
     def of(self, key: Key) -> Ground:
@@ -116,6 +119,10 @@ class _Grounds:
         sent = (*place, key.model) in self._models
         days, open_days = (frozenset(known.get(place, ())) for known in (self._days, self._open))
         return Ground(sent, days, open_days, self._quanta.get(place, _CENT))
+
+    def models(self, key: Key) -> tuple[str, ...]:
+        """What we call the models of a key; none where it is for any model."""
+        return () if key.model in ("", ALL_MODELS) else tuple(sorted(self._ours.get(key, ())))
 
     def known(self, one: Charge) -> bool:
         """Whether anybody sent calls of the line's account."""
@@ -130,10 +137,10 @@ def last_decimal(amount: int) -> int:
     return step
 
 
-def _line(key: Key, cell: Cell) -> Compared:
+def _line(key: Key, cell: Cell, models: tuple[str, ...]) -> Compared:
     return Compared(
         key.provider, key.account, cell.first, cell.until, key.model, key.unit, cell.est_units, cell.bill_units,
-        cell.est_cost, cell.billed, {cause: amount for cause, amount in cell.causes.items() if amount},
+        cell.est_cost, cell.billed, {cause: amount for cause, amount in cell.causes.items() if amount}, models,
     )  # fmt: skip
 
 

@@ -122,6 +122,8 @@ class Compared(NamedTuple):
     estimated: int
     billed: int
     causes: Mapping[Cause, int]
+    models: tuple[str, ...] = ()
+    """Our names of the model; none where the line is for any model."""
 
 
 class AccountSum(NamedTuple):

@@ -45,10 +45,27 @@ class CloseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dry: bool = False
 
 
+class Stated(msgspec.Struct, frozen=True):
+    """A statement as it was signed: `sha256` is the hash of `json`."""
+
+    month: str
+    number: int
+    sha256: str
+    json: str
+
+
+class StatementRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Ask for one statement of "YYYY-MM" of a zone."""
+
+    month: str
+    zone: str
+    number: int
+
+
 class CloseReply(msgspec.Struct, frozen=True):
     """`number` is that of the latest statement, 0 where the month is open; `made` whether it was made now.
 
-    `json` is the statement, `sha256` its hash, `csv` the same as a table.
+    `json` is the statement, `sha256` its hash, `csv` its lines as a table; `all` are the month's statements in order.
     """
 
     checks: list[Check]
@@ -57,6 +74,15 @@ class CloseReply(msgspec.Struct, frozen=True):
     sha256: str = ""
     json: str = ""
     csv: str = ""
+    all: list[Stated] = []
+
+
+def statement_of(ledger: Open, request: StatementRequest) -> Stated:
+    """As it was signed. Raises QuestionError where there is none of that number, StorageError for a changed one."""
+    for one in statements(ledger.engine, request.month, request.zone):
+        if one.number == request.number:
+            return _stated(one)
+    raise QuestionError(f"{request.month} of {request.zone} has no statement {request.number}")
 
 
 def close_month(ledger: Open, request: CloseRequest) -> CloseReply:
@@ -69,9 +95,15 @@ def close_month(ledger: Open, request: CloseRequest) -> CloseReply:
     if not request.dry and not (request.person and request.role):
         raise QuestionError("a statement is signed by a person with a role: give a token that has one")
     earlier = statements(ledger.engine, request.month, request.zone)
-    if earlier:
-        return _correct(ledger, request, month, earlier[-1])
-    return _close(ledger, request, month, (first, last))
+    reply = _correct(ledger, request, month, earlier[-1]) if earlier else _close(ledger, request, month, (first, last))
+    every = [_stated(one) for one in earlier]
+    if reply.made:
+        every.append(Stated(request.month, reply.number, reply.sha256, reply.json))
+    return msgspec.structs.replace(reply, all=every)
+
+
+def _stated(one: Statement) -> Stated:
+    return Stated(one.month, one.number, one.sha256, one.facts)
 
 
 def _close(ledger: Open, request: CloseRequest, month: Period, days: tuple[date, date]) -> CloseReply:

@@ -8,7 +8,7 @@ import io
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from stackledger import money
 from stackledger.ledger.buckets import BUCKETS
@@ -42,7 +42,7 @@ def estimate(engine: Engine, month: Period, close: Close) -> Facts:
             "calls": sum(one.calls for one in of_group),
             "unpriced_calls": sum(one.calls for one in of_group if one.cost is None),
             "units": _units(of_group),
-            "estimated_usd": money.exact(sum(one.cost or 0 for one in of_group)),
+            "estimated_usd": _known(of_group),
         }
         for (provider, model, team), of_group in sorted(groups.items())
     ]
@@ -53,6 +53,12 @@ def estimate(engine: Engine, month: Period, close: Close) -> Facts:
         "lines": lines,
         "rates": _rates(engine, sorted({one.rate for one in rows})),
     }
+
+
+def _known(rows: Sequence[Used]) -> str | None:
+    """What they cost; None where no call of them has a price, because that is unknown and not 0."""
+    costs = [one.cost for one in rows if one.cost is not None]
+    return money.exact(sum(costs)) if costs else None
 
 
 def _units(rows: Sequence[Used]) -> dict[str, int]:
@@ -125,24 +131,47 @@ def encoded(facts: Facts) -> tuple[str, str]:
     return text, hashlib.sha256(text.encode()).hexdigest()
 
 
+class Table(NamedTuple):
+    """A statement's lines: the names of the columns, and rows of text. `numbers` and `amounts` are their places.
+
+    An amount that is not known is empty.
+    """
+
+    heads: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    numbers: frozenset[int]
+    amounts: frozenset[int]
+
+
+def lines(facts: Facts) -> Table:
+    """What a statement comes to, line by line; of a correction, what it changes."""
+    heads: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    if facts["number"] != 1:
+        heads = ("side", "source", "currency", "before", "after", "difference", "cause")
+        rows = [tuple(one[name] for name in heads) for one in facts["changes"]]
+        return Table(heads, rows, frozenset(), frozenset({3, 4, 5}))
+    heads = ("side", "provider or source", "model", "team", "calls", "unpriced calls", "currency", "amount")
+    rows = [
+        ("estimate", one["provider"], one["model"], one["team"], str(one["calls"]), str(one["unpriced_calls"]),
+         money.USD, one["estimated_usd"] or "")
+        for one in facts["estimate"]["lines"]
+    ]  # fmt: skip
+    rows += [
+        (one["kind"], one["source"], "", "", "", "", one["currency"], one["billed"]) for one in facts["bills"]
+    ]  # fmt: skip
+    return Table(heads, rows, frozenset({4, 5}), frozenset({7}))
+
+
 def table(facts: Facts) -> str:
-    """The statement as CSV, for people and spreadsheets."""
+    """The statement's lines as CSV, for people and spreadsheets."""
+    told = lines(facts)
+    figures = told.numbers | told.amounts
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    if facts["number"] == 1:
-        writer.writerow(
-            ["side", "provider or source", "model", "team", "calls", "unpriced calls", "currency", "amount"]
-        )
-        for one in facts["estimate"]["lines"]:
-            names = [_harmless(one[name]) for name in ("provider", "model", "team")]
-            writer.writerow(["estimate", *names, one["calls"], one["unpriced_calls"], money.USD, one["estimated_usd"]])
-        for one in facts["bills"]:
-            writer.writerow([one["kind"], _harmless(one["source"]), "", "", "", "", one["currency"], one["billed"]])
-    else:
-        writer.writerow(["side", "source", "currency", "before", "after", "difference", "cause"])
-        for one in facts["changes"]:
-            told = [one[name] for name in ("currency", "before", "after", "difference")]
-            writer.writerow([one["side"], _harmless(one["source"]), *told, _harmless(one["cause"])])
+    writer.writerow(told.heads)
+    for row in told.rows:
+        writer.writerow([text if place in figures else _harmless(text) for place, text in enumerate(row)])
     return out.getvalue()
 
 

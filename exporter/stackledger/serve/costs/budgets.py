@@ -7,6 +7,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from stackledger import money
+from stackledger.ledger.budgets.budget import Budget
 from stackledger.ledger.budgets.status import BudgetStatus
 from stackledger.serve.costs import parts
 from stackledger.serve.costs.markup import Markup, el
@@ -36,13 +37,13 @@ def verdict(budget: BudgetStatus) -> Verdict:
     return Verdict("probably holds", "part") if budget.high > usd else Verdict("holds", "good")
 
 
-def budgets(statuses: Sequence[BudgetStatus], names: Sequence[str], zone: ZoneInfo) -> Markup:
+def budgets(statuses: Sequence[BudgetStatus], configured: Sequence[Budget], zone: ZoneInfo) -> Markup:
     """Every budget in its current period, whatever month is chosen."""
-    if not names:
+    if not configured:
         text = "There are none: add `budgets` to the section `costs` of the configuration."
         return parts.section("Budgets", el("p", text, class_="quiet"))
     known = {status.name: status for status in statuses}
-    shown = [_budget(known[name], zone) if name in known else _not_yet(name) for name in names]
+    shown = [_budget(known[one.name], one, zone) if one.name in known else _not_yet(one.name) for one in configured]
     key = "Filled: spent and set aside. Grey: where it ends, with nine chances in ten, if days go on as they did."
     return parts.section("Budgets", el("div", shown, class_="budgets"), el("p", key, class_="quiet"), wide=True)
 
@@ -51,7 +52,20 @@ def _not_yet(name: str) -> Markup:
     return el("article", el("h3", name), el("p", "Not computed yet: ask again in a moment.", class_="quiet"))
 
 
-def _budget(budget: BudgetStatus, zone: ZoneInfo) -> Markup:
+def selector(budget: Budget) -> str:
+    """Which calls count, in words. Users are counted, not named: this page is open to those who may not see people."""
+    if not budget.where:
+        return "all calls"
+    told = []
+    for name, values in budget.where.items():
+        if name == "user":
+            told.append(parts.count(len(values), "user", "users"))
+        else:
+            told.append(f"{name} " + " or ".join(value or parts.NOBODY for value in values))
+    return "calls of " + ", ".join(told)
+
+
+def _budget(budget: BudgetStatus, set_as: Budget, zone: ZoneInfo) -> Markup:
     word, colour = verdict(budget)
     limit, spent, held = int(budget.amount), int(budget.spent), int(budget.held)
     used = 100 * (spent + held) / limit
@@ -72,7 +86,7 @@ def _budget(budget: BudgetStatus, zone: ZoneInfo) -> Markup:
     return el(
         "article",
         el("h3", budget.name, " ", el("span", word, class_=f"state {colour}")),
-        el("p", el("strong", parts.amount(limit), " USD"), f" each {budget.cadence}"),
+        el("p", el("strong", parts.amount(limit), " USD"), f" each {budget.cadence} for {selector(set_as)}"),
         _bar(budget, colour),
         el("ul", facts),
         el("p", f"{budget.first} to {budget.last}, days of {zone.key} · {kind}", class_="quiet"),

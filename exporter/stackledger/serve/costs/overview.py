@@ -8,9 +8,11 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from stackledger.ledger.asking import OverviewReply, Span
+from stackledger.ledger.budgets.budget import Budget
 from stackledger.ledger.periods import local_date
 from stackledger.ledger.views import Month, Tally
 from stackledger.serve.costs import parts
+from stackledger.serve.costs.bills import Seen, bills_section
 from stackledger.serve.costs.budgets import budgets
 from stackledger.serve.costs.chart import cost_chart
 from stackledger.serve.costs.markup import Markup, el, join
@@ -19,18 +21,19 @@ from stackledger.serve.costs.per_user import active_user
 _SPANS: Final = {"today": "Today", "yesterday": "Yesterday", "month": "This month", "last_month": "Last month"}
 _GROUPS: Final = {"team": "Team", "model": "Model", "feature": "Feature", "environment": "Environment"}
 
-ESTIMATE: Final = "The amounts are estimates: the units of every call times the price that held when it was made."
 
-
-def overview_page(reply: OverviewReply, zone: ZoneInfo, organisation: str, budget_names: Sequence[str]) -> str:
-    """The page. `budget_names` are the budgets that are configured."""
+def overview_page(
+    reply: OverviewReply, zone: ZoneInfo, organisation: str, configured: Sequence[Budget], seen: Seen
+) -> str:
+    """The page. `configured` are the budgets of the configuration, `seen` is what is known of the month's bills."""
     month, today = reply.month, local_date(reply.now_us, zone)
     whole = month.whole
     return parts.page(
         f"{organisation}: cost of calls to models",
         *_head(reply, zone),
         cost_chart(month.chart, today, zone.key),
-        budgets(reply.state.budgets, budget_names, zone),
+        bills_section(seen, zone),
+        budgets(reply.state.budgets, configured, zone),
         parts.section("What does an active user cost?", active_user(reply.state.per_user)),
         el(
             "div",
@@ -42,7 +45,6 @@ def overview_page(reply: OverviewReply, zone: ZoneInfo, organisation: str, budge
         ),
         parts.section("What is not priced", _unpriced(month)),
         parts.section("Tokens and other units", units(month)),
-        parts.section("Does it match the bill?", no_bill()),
         parts.section("How current this is", _currency(reply, zone)),
     )
 
@@ -106,11 +108,6 @@ def units(month: Month) -> Markup:
         return el("p", "No calls.", class_="quiet")
     rows = [[bucket.replace("_", " "), f"{number:,}"] for bucket, number in month.units.items()]
     return parts.table(f"Units in {month.first:%B %Y}", ["Bucket", "Units"], rows)
-
-
-def no_bill() -> Markup:
-    """What is said as long as no bill can be compared with."""
-    return el("p", el("strong", "No bill yet."), f" {ESTIMATE}")
 
 
 def _currency(reply: OverviewReply, zone: ZoneInfo) -> Markup:

@@ -13,7 +13,7 @@ from stackledger.ledger.views import Month, Tally, added
 from stackledger.serve.costs import parts
 from stackledger.serve.costs.chart import cost_chart
 from stackledger.serve.costs.markup import Child, Markup, el, join
-from stackledger.serve.costs.overview import ESTIMATE, chosen_days, total_card, units
+from stackledger.serve.costs.overview import chosen_days, total_card, units
 
 _CRUMB = ("Cost", "/costs")
 _MILLION = 1_000_000
@@ -78,15 +78,17 @@ def stranger_page(user: str, *, hashed: bool) -> str:
     )
 
 
-def person_page(reply: PersonReply, month: Month, told: Explanation, user: str, zone: ZoneInfo) -> str:
-    """One user's month."""
+def person_page(
+    reply: PersonReply, month: Month, told: Explanation, user: str, zone: ZoneInfo, *, bill: Markup
+) -> str:  # fmt: skip
+    """One user's month; `bill` is the card that says whether it matches the bill."""
     today, name, whole = local_date(reply.now_us, zone), f"{month.first:%B %Y}", month.whole
     kept = [one for one in reply.kept if one != user]
     tables = [("model", "Model"), ("feature", "Feature"), ("team", "Team")]
     return parts.page(
         f"User {user}",
         el("p", f"Kept in the ledger as {', '.join(kept)}.", class_="quiet") if kept else None,
-        el("div", [total_card(name, whole, id_="card-chosen"), _bill_card()], class_="cards"),
+        el("div", [total_card(name, whole, id_="card-chosen"), bill], class_="cards"),
         el("div", parts.month_chooser(month.first, reply.now_us, reply.reach, zone), class_="bar-of-choices"),
         chosen_days(month.first, month.last, zone),
         cost_chart(month.chart, today, zone.key),
@@ -101,18 +103,6 @@ def person_page(reply: PersonReply, month: Month, told: Explanation, user: str, 
         parts.section("The calls that cost most", _calls(told.examples, zone), wide=True),
         parts.section("Tokens and other units", units(month)),
         crumbs=[_CRUMB, ("Users", f"/costs/users?month={month.first:%Y-%m}")],
-    )
-
-
-def _bill_card() -> Markup:
-    """Where the bill will stand beside the estimate."""
-    return el(
-        "div",
-        el("div", "Does it match the bill?", class_="label"),
-        el("div", "No bill yet", class_="big"),
-        el("div", ESTIMATE, class_="quiet"),
-        class_="card",
-        id="card-bill",
     )
 
 

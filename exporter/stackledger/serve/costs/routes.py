@@ -6,8 +6,11 @@ A page of users needs the scope `people`: ids of users are personal data.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
+import json
 from datetime import date
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -29,12 +32,17 @@ from stackledger.ledger.asking import (
     PersonReply,
     PersonRequest,
 )
+from stackledger.ledger.bills.asking import BillsReply, BillsRequest, Share, SharesRequest
 from stackledger.ledger.periods import month_named, zone_named
+from stackledger.ledger.statements.answers import Stated, StatementRequest
 from stackledger.serve.access import Access, Handler, ScopedRoute
 from stackledger.serve.costs import parts
+from stackledger.serve.costs.bills import Seen, person_card
+from stackledger.serve.costs.bills_page import bills_page
 from stackledger.serve.costs.markup import el
 from stackledger.serve.costs.overview import overview_page
 from stackledger.serve.costs.people import people_page, person_page, stranger_page
+from stackledger.serve.costs.statement import printable
 from stackledger.serve.observer import Observer
 
 WAIT_SECONDS: Final = 5.0
@@ -42,6 +50,10 @@ WAIT_SECONDS: Final = 5.0
 _AT_ONCE: Final = 4
 """Questions asked at a time; a page beyond that waits for its turn within its own time."""
 _AGAIN_SECONDS: Final = 5
+_BESIDE_SECONDS: Final = 1.5
+"""How long a page waits for a newer comparison with the bills, beside what else it shows."""
+_ALONE_SECONDS: Final = 4.0
+_LOOK_SECONDS: Final = 0.05
 _LONGEST_ID: Final = 200
 _YEARS: Final = range(2000, 2200)
 _HEADERS: Final = {
@@ -83,8 +95,23 @@ class CostPages:
         settings, zone = self._settings()
         asked = OverviewRequest(settings.zone, _month(request))
         reply: OverviewReply = await self._ask("overview", asked, OverviewReply)
-        names = [budget.name for budget in settings.budgets]
-        return _shown(overview_page(reply, zone, self._observer.configuration.root.organisation, names))
+        seen = await self._seen(settings, reply.month.first, _BESIDE_SECONDS)
+        budgets = [one.budget(settings.zone) for one in settings.budgets]
+        return _shown(overview_page(reply, zone, self._observer.configuration.root.organisation, budgets, seen))
+
+    async def bills(self, request: Request) -> Response:
+        """A month's bills beside our estimates, line by line."""
+        settings, zone = self._settings()
+        month = _month(request)
+        reply = await self._bills(settings, month, _ALONE_SECONDS)
+        return _shown(bills_page(Seen(reply, Fraction(settings.bills.tolerance_percent)), zone))
+
+    async def statement(self, request: Request) -> Response:
+        """A statement as it was signed, to be printed."""
+        settings, _ = self._settings()
+        asked = StatementRequest(request.path_params["month"], settings.zone, request.path_params["number"])
+        found: Stated = await self._ask("statement", asked, Stated)
+        return _shown(printable(json.loads(found.json), found.sha256))
 
     async def people(self, request: Request) -> Response:
         """Who costs most. An id that is found leads to its page."""
@@ -108,7 +135,30 @@ class CostPages:
         reply: PersonReply = await self._ask("person", asked, PersonReply)
         if reply.month is None or reply.explanation is None:
             return HTMLResponse(stranger_page(user, hashed=reply.hashed), 404, _HEADERS)
-        return _shown(person_page(reply, reply.month, reply.explanation, user, zone))
+        month, bills = reply.month, settings.bills
+        asking = SharesRequest(user, month.first, month.last, bills.account, dict(bills.zones))
+        seen, shares = await asyncio.gather(
+            self._seen(settings, month.first, _BESIDE_SECONDS), self._ask("shares", asking, list[Share])
+        )
+        return _shown(person_page(reply, month, reply.explanation, user, zone, bill=person_card(seen, shares, user)))
+
+    async def _seen(self, settings: CostSettings, month: date, seconds: float) -> Seen:
+        """What is known of a month's bills; a page that is about more does not fail where they cannot be compared."""
+        reply: BillsReply | None = None
+        with contextlib.suppress(PageError):
+            reply = await self._bills(settings, month, seconds)
+        return Seen(reply, Fraction(settings.bills.tolerance_percent))
+
+    async def _bills(self, settings: CostSettings, month: date | None, seconds: float) -> BillsReply:
+        """The comparison as it is now, or after so many seconds the last one there was."""
+        bills, clock = settings.bills, self._observer.clock
+        asked = BillsRequest(settings.zone, month, bills.account, dict(bills.settle_days), dict(bills.zones))
+        until = clock.monotonic() + seconds
+        while True:
+            reply: BillsReply = await self._ask("bills", asked, BillsReply)
+            if not reply.pending or clock.monotonic() >= until:
+                return reply
+            await clock.sleep(_LOOK_SECONDS)
 
     def _settings(self) -> tuple[CostSettings, ZoneInfo]:
         settings = self._observer.configuration.of_domain(COST)
@@ -134,6 +184,8 @@ def cost_routes(access: Access, observer: Observer) -> list[ScopedRoute]:
     pages = CostPages(observer)
     return [
         ScopedRoute(access, "GET", "/costs", Scope.READ, _told(pages.overview)),
+        ScopedRoute(access, "GET", "/costs/bills", Scope.READ, _told(pages.bills)),
+        ScopedRoute(access, "GET", "/costs/statements/{month}/{number:int}", Scope.READ, _told(pages.statement)),
         ScopedRoute(access, "GET", "/costs/users", Scope.PEOPLE, _told(pages.people)),
         ScopedRoute(access, "GET", "/costs/users/{user:path}", Scope.PEOPLE, _told(pages.person)),
     ]

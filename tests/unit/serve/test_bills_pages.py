@@ -1,0 +1,123 @@
+"""What the pages of bills say where there is no comparison, no bill, more than fits, or something that is not well."""
+
+from __future__ import annotations
+
+import html
+from datetime import UTC, date, datetime
+from fractions import Fraction
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+
+from stackledger import money
+from stackledger.ledger.bills.asking import BillsReply, MonthBills, Share, StatementTold
+from stackledger.ledger.reconcile.answers import AccountTold, LineTold, ReconcileReply
+from stackledger.ledger.views import Reach, Tally
+from stackledger.serve.costs.bills import Seen, bills_section, person_card
+from stackledger.serve.costs.bills_page import bills_page
+
+ZONE = ZoneInfo("UTC")
+FIRST = date(2026, 10, 1)
+AT = round(datetime(2026, 11, 3, 9, 30, tzinfo=UTC).timestamp() * 1e6)
+HOSTILE = "<script>x</script>"
+
+
+def account(provider: str, estimated: str, billed: str, **more: Any) -> AccountTold:
+    told = {"account": "", "status": "final", "causes": {}, "days_billed": 31, "days_used": 31} | more
+    both = {"estimated": str(money.parse(estimated)), "billed": str(money.parse(billed))}
+    return AccountTold(provider=provider, usage_billed=both["billed"], covered=both["billed"], **both, **told)
+
+
+def seen(*accounts: AccountTold, pending: bool = False, **more: Any) -> Seen:
+    comparison = ReconcileReply(list(accounts), [], {"EUR": "9000000000000"}, 2, "5000000000000")
+    told = {"differing": 0, "statements": [], "reach": Reach(FIRST, None)} | more
+    month = MonthBills(AT, FIRST, date(2026, 10, 31), comparison, **told)
+    return Seen(BillsReply(FIRST, month, pending), Fraction(1))
+
+
+def test_while_it_is_compared_the_page_says_so_and_asks_again() -> None:
+    waiting = Seen(BillsReply(FIRST, None, pending=True), Fraction(1))
+    assert "are being compared with our estimates" in bills_section(waiting, ZONE)
+    page = bills_page(waiting, ZONE)
+    assert 'http-equiv="refresh"' in page
+    assert "being compared" in page
+    assert "Not known" in person_card(waiting, [], "alice")
+    nobody = Seen(None, Fraction(1))
+    assert "not to be had at the moment" in bills_section(nobody, ZONE)
+    assert 'http-equiv="refresh"' not in bills_page(nobody, ZONE)
+    assert "Compared at 2026-11-03 09:30" in bills_section(seen(pending=True), ZONE)  # the last one there was
+
+
+def test_without_a_bill_nothing_matches() -> None:
+    none = seen(account("openai", "10", "0", status="no bill", days_billed=0))
+    assert "No bill yet." in bills_section(none, ZONE)
+    shares = [Share("openai", "", Tally(str(money.parse("4")), 2))]
+    assert "No bill yet" in person_card(none, shares, "alice")
+    assert "No bill for 31 days with calls." in bills_page(none, ZONE)
+
+
+@pytest.mark.parametrize(
+    ("accounts", "head"),
+    [
+        ((account("openai", "10", "10"), account("aws", "5", "5")), "Yes"),
+        ((account("openai", "10", "10"), account("aws", "5", "5", status="provisional")), "In part"),
+        ((account("openai", "10", "12", unexplained=str(money.parse("2"))),), "Not yet"),
+    ],
+)
+def test_a_users_card_counts_what_is_final_and_fits(accounts: tuple[AccountTold, ...], head: str) -> None:
+    shares = [Share(one.provider, "", Tally(str(money.parse("2")), 3)) for one in accounts]
+    assert f">{head}</div>" in person_card(seen(*accounts), shares, "alice")
+    unpriced = [Share("openai", "", Tally(str(money.parse("2")), 3, 1)), *shares[1:]]
+    assert ">Yes</div>" not in person_card(seen(*accounts), unpriced, "alice")  # a call without a price is unknown
+
+
+def test_a_provider_that_nobody_bills_stands_with_our_estimate() -> None:
+    shares = [Share("openai", "", Tally(str(money.parse("2")), 3)), Share("groq", "", Tally("0", 3, 3))]
+    card = person_card(seen(account("openai", "10", "10")), shares, HOSTILE)
+    assert "no bill yet" in card
+    assert ">unknown</span> of it is &lt;script&gt;" in card
+    assert "<script" not in card
+
+
+def test_what_does_not_fit_is_counted_and_the_largest_are_shown() -> None:
+    many = [account(f"p{n}", str(n + 1), str(n + 1)) for n in range(9)]
+    section = bills_section(seen(*many), ZONE)
+    assert section.count("<article") == 6
+    assert "3 providers more" in section
+    assert ">p8 " in section
+    assert ">p0 " not in section
+    assert bills_page(seen(*many), ZONE).count("<article") == 9
+
+
+def test_a_line_shows_its_causes_and_the_command_for_our_calls() -> None:
+    line = LineTold(
+        "openai", HOSTILE, FIRST, FIRST, HOSTILE, "cache_read", str(5 * money.PICO), None, str(money.parse("1")),
+        str(money.parse("3")), {"unexplained": str(money.parse("2"))}, {"provider": ("openai",), "model": (HOSTILE,)},
+    )  # fmt: skip
+    month = seen(account("openai", "1", "3", unexplained=str(money.parse("2")))).month
+    assert month is not None
+    comparison = msgspec.structs.replace(month.comparison, lines=[line, msgspec.structs.replace(line, where={})])
+    whole = Seen(BillsReply(FIRST, msgspec.structs.replace(month, comparison=comparison), pending=False), Fraction(1))
+    page = bills_page(whole, ZONE)
+    assert "<script" not in page
+    assert "openai &lt;script&gt;x&lt;/script&gt; &lt;script&gt;x&lt;/script&gt; cache read" in page
+    command = "--from 2026-10-01 --to 2026-10-01 --zone UTC --where provider=openai --where 'model=<script>x</script>'"
+    assert html.escape(f"stackledger costs explain {command}") in page
+    assert "none of ours" in page  # of the line that has no call of ours
+
+
+def test_what_is_not_well_is_said() -> None:
+    page = bills_page(seen(refused="calls are kept from 2026-11-01 on", broken="somebody changed it"), ZONE)
+    for words in ("calls are kept from 2026-11-01 on", "somebody changed it", "9.00 EUR", "2 lines are"):
+        assert words in page
+
+
+def test_a_closed_month_names_its_statements() -> None:
+    made = [StatementTold(n, AT, who, "finance", "why", f"hash-{n}") for n, who in ((1, "anna"), (2, "ben"))]
+    page = bills_page(seen(account("openai", "1", "1"), statements=made), ZONE)
+    assert "Closed by anna (finance) at 2026-11-03 09:30 with statement 1; the last of 2 statements is by ben" in page
+    assert 'href="/costs/statements/2026-10/2"' in page
+    assert "hash-2" in page
+    assert "stackledger costs close 2026-10" in bills_page(seen(account("openai", "1", "1")), ZONE)
