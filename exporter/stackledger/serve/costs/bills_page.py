@@ -40,7 +40,7 @@ def bills_page(seen: Seen, zone: ZoneInfo) -> str:
         parts.section("Billed and estimated", _accounts(seen, accounts), wide=True),
         el("div", [_account(one) for one in accounts if one.causes], class_="columns"),
         parts.section("The lines that differ most", *_lines(month), wide=True),
-        parts.section("Not compared", _not_compared(month)),
+        parts.section("Other currencies, and what is not compared", _not_compared(month)),
         parts.section("Statements", el("p", closed(month, zone)), _statements(month, zone), wide=True),
         crumbs=[_CRUMB],
     )
