@@ -22,6 +22,7 @@ from stackledger.ledger.charges.charge import Charge
 from stackledger.ledger.charges.store import deliver
 from stackledger.ledger.engines.base import Engine
 from stackledger.ledger.event import UsageEvent
+from stackledger.ledger.per_user.declared import Declared
 from stackledger.ledger.periods import last_of_month
 from stackledger.ledger.reprice import reprice
 from stackledger.ledger.statements.answers import CloseReply, CloseRequest, close_month
@@ -40,6 +41,7 @@ class Steps:
     def __init__(self, engine: Engine, folder: Path) -> None:
         self.engine = engine
         self._folder = folder
+        self.declared = Declared()
         self._at_us = 0
 
     # -- what a close needs of an open ledger

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import html
 import json
 import os
 import re
 import subprocess
 from collections.abc import Callable
+from datetime import date
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,10 @@ from stackledger.ledger.charges import focus
 from stackledger.ledger.charges.rows import identified
 from stackledger.ledger.charges.store import deliver
 from stackledger.ledger.engines.base import Engine
+from stackledger.ledger.per_user.declared import Declared
+from stackledger.ledger.per_user.definition import Definition, Llm, Source
+from stackledger.ledger.rates import Rate, Rates
+from stackledger.ledger.reconcile.answers import Terms
 from stackledger.ledger.statements.answers import CloseReply
 from tests.conftest import skip_or_fail
 from tests.integration.ledger import bill_generator as bills
@@ -32,17 +39,21 @@ HOSTILE = "=<script>alert(1)</script>"
 
 
 @pytest.fixture
-def closed(engine: Engine, tmp_path: Path) -> CloseReply:
+def opened(engine: Engine) -> Opened:
+    return Opened(engine)
+
+
+@pytest.fixture
+def closed(opened: Opened, tmp_path: Path) -> CloseReply:
     """September with a close and a correction: a call that came late, and a bill that was restated."""
     events = bills.events()
     late = [type(one)(**_fields(one) | {"id": f"late-{one.id}", "team": HOSTILE}) for one in events[:1]]
-    Ledger(engine, bills.prices()).put(events, 1)
+    Ledger(opened.engine, bills.prices()).put(events, 1)
     lines = identified(focus.charges(str(bills.write_focus(tmp_path / "bill.csv"))))
-    deliver(engine, lines, 5)
-    opened = Opened(engine)
+    deliver(opened.engine, lines, 5)
     assert opened.close().number == 1
-    Ledger(engine, bills.prices()).put(late, 2)
-    deliver(engine, [one for one in lines if one.category != "tax"], 6)
+    Ledger(opened.engine, bills.prices()).put(late, 2)
+    deliver(opened.engine, [one for one in lines if one.category != "tax"], 6)
     reply = opened.close()
     assert (reply.number, len(reply.all)) == (2, 2)
     return reply
@@ -91,6 +102,29 @@ def test_every_form_has_the_same_numbers(closed: CloseReply, tmp_path: Path) -> 
     assert amounts_of(page, "What changed") == [amount for row in changes for amount in row]
     assert HOSTILE not in page
     assert "=&lt;script&gt;" in page
+
+
+def test_the_page_has_the_rates_and_the_cost_per_active_user(
+    closed: CloseReply, opened: Opened, tmp_path: Path
+) -> None:
+    opened.declared = Declared(
+        Definition("UTC", users=Source.PROMETHEUS, query="mau", infrastructure=False, llm=Llm.BILLED),
+        Terms("tag.account"),
+        rates=lambda: Rates([Rate(date(2026, 9, 1), "EUR", "USD", Fraction(2), "2")], 40),
+        prometheus=lambda _query, _at: 5.0,
+    )
+    deliver(opened.engine, identified(focus.charges(str(tmp_path / "bill.csv"))), 7)  # with the line in EUR again
+    write_missing(tmp_path, opened.close(month="2026-09", zone="Etc/GMT", tolerance_percent="50").all)
+    told = json.loads((tmp_path / "statement-2026-09-1.json").read_text())
+    page = (tmp_path / "statement-2026-09-1.html").read_text()
+    (rate,) = told["converted"]
+    assert amounts_of(page, "Converted to USD") == [rate["amount"], rate["usd"]]
+    assert rate["rate"] in page
+    ours = told["per_user"]
+    wanted = [one[name] for one in [*ours["parts"], ours] for name in ("cost_usd", "per_user_usd")]
+    assert amounts_of(page, "Cost per active user") == [amount for amount in wanted if amount is not None]
+    assert all(html.escape(one["words"]) in page for one in ours["reasons"])
+    assert all(html.escape(line) in page for line in ours["definition"])
 
 
 def test_each_form_names_the_hash_of_the_statement_and_all_hashes_hold(closed: CloseReply, tmp_path: Path) -> None:

@@ -38,8 +38,17 @@ def _parts(facts: Facts, sha256: str) -> Iterator[Markup]:
     yield el("h2", "Bills")
     rows = [[one["kind"], one["source"], one["currency"], _exact(one["billed"])] for one in facts["bills"]]
     yield _table(["Kind", "Source", "Currency", "Billed"], rows, {3}) if rows else el("p", "None.")
+    if facts.get("converted"):
+        yield el("h2", "Converted to USD")
+        heads = ["Currency", "Rate", "Amount", "USD"]
+        lines = [
+            [one["currency"], one["rate"], _exact(one["amount"]), _exact(one["usd"])] for one in facts["converted"]
+        ]
+        yield _table(heads, lines, {2, 3})
     for one in facts.get("reconciliation", ()):
         yield from _account(one)
+    if "per_user" in facts:
+        yield from _per_user(facts["per_user"])
     if "checks" in facts:
         yield from _checks(facts)
     yield el("div", el("div", "Place, date"), el("div", "Signature"), class_="sign")
@@ -98,6 +107,18 @@ def _account(one: dict[str, Any]) -> Iterator[Markup]:
     rows: list[list[Child]] = [["Our estimate", _exact(one["estimated_usd"])]]
     rows += [[WORDS[Cause(cause)], _exact(amount)] for cause, amount in one["causes_usd"].items()]
     yield _table(["Cause", "USD"], rows, {1}, ["Billed", _exact(one["billed_usd"])])
+
+
+def _per_user(ours: dict[str, Any]) -> Iterator[Markup]:
+    yield el("h2", "Cost per active user")
+    why = [f"Not known: {one['words']}" for one in ours["reasons"]]
+    yield el("ul", [el("li", line) for line in (*ours["definition"], *ours["notes"], *why)])
+    rows: list[list[Child]] = [
+        [one["part"], _exact(one["cost_usd"]), _exact(one["per_user_usd"])] for one in ours["parts"]
+    ]
+    users = "not known" if ours["active_users"] is None else f"{ours['active_users']:,}"
+    whole: list[Child] = [f"All, of {users} active users", _exact(ours["cost_usd"]), _exact(ours["per_user_usd"])]
+    yield _table(["Part", "USD", "USD a user"], rows, {1, 2}, whole)
 
 
 def _checks(facts: Facts) -> Iterator[Markup]:
