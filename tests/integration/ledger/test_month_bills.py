@@ -18,7 +18,7 @@ from lab.process import wait_until
 from stackledger.clock import SystemClock
 from stackledger.domains.cost.config import CostSettings
 from stackledger.errors import QuestionError, StorageError
-from stackledger.ledger import service
+from stackledger.ledger import methods as asked
 from stackledger.ledger.asking import Nothing, ReportRequest, StateReply
 from stackledger.ledger.bills import comparisons
 from stackledger.ledger.bills.asking import BillsReply, BillsRequest, MonthBills, SharesRequest
@@ -212,9 +212,9 @@ def test_a_bill_is_judged_in_a_word_and_by_provider(opened: Opened, asking: Comp
 def test_answers_that_read_much_keep_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     go = threading.Event()
     slow = msgspec.json.encode(ReportRequest((), SEPTEMBER, SEPTEMBER, "UTC"))
-    method = service.METHODS["report"]
-    methods = dict(service.METHODS) | {
-        "report": service.Method(method.request, method.reply, lambda *_: go.wait(60) and None)
+    method = asked.METHODS["report"]
+    methods = dict(asked.METHODS) | {
+        "report": asked.Method(method.request, method.reply, lambda *_: go.wait(60) and None)
     }
     monkeypatch.setattr("stackledger.serve.ledger.METHODS", methods)
     process = LedgerProcess(CostSettings(), tmp_path, SystemClock())
