@@ -20,7 +20,7 @@ COMMANDS = {
     "generate": "write dashboards, alert rules, routing, SLOs and runbooks",
     "verify": "compare everything that dashboards, alerts and SLOs use with what exists",
     "doctor": "try every target once and say what is wrong and what to do",
-    "costs": "what calls to models cost: import, report, refused events",
+    "costs": "what calls to models cost: usage, reports, prices, bills, the month's close",
     "explain": "tell all about a metric or an alert",
 }
 

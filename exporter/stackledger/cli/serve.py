@@ -7,8 +7,8 @@ SIGHUP (or POST /-/reload) reads the configuration again; a refused one leaves t
 the service cleanly.
 
 With a section `costs`, three processes run: one observes, one takes usage in, one holds the ledger. Each is started
-again when it dies; a reload that changes `costs` or `http` starts the latter two again, which loses nothing. --role
-runs one of them alone.
+again when it dies; a reload that changes `costs`, `http` or `prometheus.url` starts the latter two again, which loses
+nothing. --role runs one of them alone.
 
 """
 

@@ -116,7 +116,7 @@ class Root(Settings):
     owner: Annotated[TeamName, Field(min_length=1)] = "platform"
     """Team that is told when nobody else owns what is in trouble."""
     data_dir: LocalPath | None = None
-    """Where counters are kept over a restart. Without it they begin at 0 at each start."""
+    """Where state is kept over a restart, and with `costs` the ledger. Without it counters begin at 0 at each start."""
     http: Http = Field(default_factory=Http)
     """The service's own address."""
     prometheus: PrometheusSettings = Field(default_factory=PrometheusSettings)

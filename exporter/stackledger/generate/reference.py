@@ -57,7 +57,7 @@ def _model(path: str, model: type[BaseModel], seen: set[type[BaseModel]]) -> Ite
     yield "| key | default | what |"
     yield "|---|---|---|"
     for name, info in model.model_fields.items():
-        yield f"| `{name}` | {_default(info)} | {' '.join((info.description or '').split())} |"
+        yield f"| `{info.alias or name}` | {_default(info)} | {' '.join((info.description or '').split())} |"
     for name, info in model.model_fields.items():
         for inner in models_in(info.annotation):
             many = "[]" if "tuple" in str(info.annotation) else ".<name>" if "dict" in str(info.annotation) else ""

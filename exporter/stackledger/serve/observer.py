@@ -227,7 +227,8 @@ def _load_again(configuration: Configuration) -> Configuration:
 
 def _of_others(configuration: Configuration) -> tuple[object, ...]:
     """What of the configuration other processes of the service read."""
-    return (configuration.root.http, *(configuration.of_domain(domain) for domain in registry.DOMAINS))
+    root = configuration.root
+    return (root.http, root.prometheus.url, *(configuration.of_domain(domain) for domain in registry.DOMAINS))
 
 
 def _has(configuration: Configuration, domain: Domain) -> bool:

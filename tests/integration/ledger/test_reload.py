@@ -74,6 +74,15 @@ def test_settings_of_costs_reach_the_processes_that_use_them(
     assert after["ledger"] != before["ledger"]
 
 
+def test_where_prometheus_answers_reaches_the_ledger_which_asks_it_for_active_users(service: CostService) -> None:
+    before = pids(service)
+    edit(service, prometheus={"url": "http://127.0.0.1:9"})
+    assert by_request(service).status_code == 200
+    wait_until(lambda: service.pid_of("ledger") != before["ledger"], what="another process", timeout=60)
+    service.wait_ready()
+    assert service.pid_of("observe") == before["observe"]
+
+
 def test_what_does_not_concern_them_leaves_them_running(service: CostService) -> None:
     before = pids(service)
     edit(service, links={"runbook_url": "https://runbooks.example.com"})

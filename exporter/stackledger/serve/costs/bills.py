@@ -89,8 +89,8 @@ def closed(month: MonthBills, zone: ZoneInfo) -> Markup:
     if month.broken:
         return el("span", month.broken, class_="bad")
     if not month.statements:
-        command = el("code", f"stackledger costs close {month.first:%Y-%m}")
-        return join("Not closed: ", command, " goes through the checklist and signs it.")
+        command = el("code", f"stackledger costs close {month.first:%Y-%m} --config FILE --dry-run")
+        return join("Not closed: ", command, " shows the checklist; with --token-file in its place it is signed.")
     first, last = month.statements[0], month.statements[-1]
     told = f"Closed by {first.signed} ({first.role}) at {parts.moment(first.made_us, zone)} with statement 1"
     if last is not first:
