@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,9 @@ from stackledger.cli import config_argument
 
 if TYPE_CHECKING:
     from stackledger.config import Configuration
+
+
+_NO_STORE = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,12 +51,17 @@ def run(arguments: argparse.Namespace) -> int:
         return _supervise(arguments)
     import uvloop
 
+    from stackledger.errors import StorageError
     from stackledger.serve.supervise import end_with_parent
 
     end_with_parent()
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_role(arguments.role or "observe", configuration))
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_role(arguments.role or "observe", configuration))
+    except StorageError as error:  # no mistake of the input: the store may be there in a moment
+        print(error, file=sys.stderr)
+        return _NO_STORE
     return 0
 
 

@@ -45,12 +45,21 @@ class Observer:
     """One organisation's targets, being read."""
 
     def __init__(
-        self, configuration: Configuration, clock: Clock, *, others_changed: Callable[[], None] = lambda: None
+        self,
+        configuration: Configuration,
+        clock: Clock,
+        *,
+        others_changed: Callable[[], None] = lambda: None,
+        others_differ: bool = False,
     ) -> None:
-        """`others_changed` is called when a reload was accepted that the service's other processes need too."""
+        """`others_changed` is called when a reload was accepted that the service's other processes need too.
+
+        `others_differ`: these may run with another configuration than this one, so the first reload is such.
+        """
         self.configuration = configuration
         self.clock = clock
         self._others_changed = others_changed
+        self._others_differ = others_differ
         self.page = Page(registry.metrics(), clock)
         self.own = OwnSamples(self.page, clock, self._labels())
         self._scheduler = self._new_scheduler(self.page)
@@ -108,12 +117,15 @@ class Observer:
                 self.own.refused(len(error.mistakes))
                 _LOG.error("configuration refused, the one in force stays", extra={"reason": str(error)})
                 return error.mistakes
-            changed = _of_others(configuration) != _of_others(self.configuration)
+            changed = self._others_differ or _of_others(configuration) != _of_others(self.configuration)
             self.configuration = configuration
+            self._others_differ = False
             self.own.accepted(self.clock.now())
-            await self._apply()
-            if changed:
-                self._others_changed()
+            try:
+                await self._apply()
+            finally:  # it is in force, whatever a source of targets said
+                if changed:
+                    self._others_changed()
         _LOG.info("configuration accepted", extra={"targets": len(self.targets)})
         return []
 

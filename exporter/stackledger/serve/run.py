@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 
 from stackledger.clock import Clock
@@ -11,7 +12,7 @@ from stackledger.config import Configuration
 from stackledger.serve.app import build
 from stackledger.serve.http import Server, calm_garbage_collection, give_memory_back, listen, uvicorn_settings
 from stackledger.serve.observer import Observer
-from stackledger.serve.supervise import ask_to_restart_others
+from stackledger.serve.supervise import STARTED_AGAIN, ask_to_restart_others
 
 _LOG = logging.getLogger(__name__)
 
@@ -19,7 +20,9 @@ _LOG = logging.getLogger(__name__)
 async def run(configuration: Configuration, clock: Clock) -> None:
     """Serve until SIGINT or SIGTERM; SIGHUP reloads. Raises ConfigError when the address cannot be had."""
     give_memory_back()
-    observer = Observer(configuration, clock, others_changed=ask_to_restart_others)
+    observer = Observer(
+        configuration, clock, others_changed=ask_to_restart_others, others_differ=STARTED_AGAIN in os.environ
+    )
     settings = uvicorn_settings(configuration, build(observer))
     listener = listen(configuration.root.http.listen, configuration, "http.listen")
     server = Server(settings, clock)

@@ -26,7 +26,9 @@ _OBSERVES: Final = "observe"
 RESTART_OTHERS: Final = signal.SIGUSR1
 """From the observer to its supervisor: a configuration that concerns the other processes was accepted."""
 SUPERVISED: Final = "STACKLEDGER_SUPERVISED"
-"""Set for processes that end when the one that started them does."""
+"""The id of the process that started this one, and whose end is its end."""
+STARTED_AGAIN: Final = "STACKLEDGER_STARTED_AGAIN"
+"""Set where it is not the first of its role: the others may run with an older configuration than it reads."""
 _INPUT: Final = 2
 _FIRST_WAIT_SECONDS: Final = 1.0
 _LONGEST_WAIT_SECONDS: Final = 30.0
@@ -83,7 +85,7 @@ class Supervisor:
     def _restart_others(self) -> None:
         """They start anew with the configuration that the observer has accepted, which loses nothing."""
         for child in self._children:
-            if child.role != _OBSERVES:
+            if child.role != _OBSERVES and child.process is not None and child.process.returncode is None:
                 child.asked_to_restart = True
                 _send(child.process, signal.SIGTERM)
 
@@ -92,13 +94,14 @@ class Supervisor:
             began = self._clock.monotonic()
             child.process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "stackledger", "serve", *self._arguments, "--role", child.role,
-                env=os.environ | {SUPERVISED: "1"},
+                env=os.environ | {SUPERVISED: str(os.getpid())} | ({STARTED_AGAIN: "1"} if child.has_run else {}),
                 start_new_session=True,  # a Ctrl-C reaches the supervisor alone, which ends them in order
             )  # fmt: skip
             code = await self._ended(child.process)
             if self._stop.is_set():
                 return
-            if code == _INPUT and not child.has_run:
+            calm = self._clock.monotonic() - began > _CALM_SECONDS
+            if code == _INPUT and not (child.has_run or child.asked_to_restart or calm):
                 self._code = code  # its own message has been printed
                 self._stop.set()
                 return
@@ -106,7 +109,7 @@ class Supervisor:
             if child.asked_to_restart:
                 child.asked_to_restart = False
                 continue
-            if self._clock.monotonic() - began > _CALM_SECONDS:
+            if calm:
                 child.waits = _FIRST_WAIT_SECONDS
             _LOG.error("process ended, starting it again", extra={"role": child.role, "code": code, "in": child.waits})
             with contextlib.suppress(TimeoutError):
@@ -138,14 +141,20 @@ def _send(process: asyncio.subprocess.Process | None, number: int) -> None:
 
 def ask_to_restart_others() -> None:
     """Where a supervisor started us: have the other processes started anew."""
-    if SUPERVISED in os.environ:
-        os.kill(os.getppid(), RESTART_OTHERS)
+    if (supervisor := _supervisor()) is not None and os.getppid() == supervisor:
+        os.kill(supervisor, RESTART_OTHERS)
 
 
 def end_with_parent() -> None:
     """Where a supervisor started us: be told to end when it dies, however it dies. Linux only."""
-    if SUPERVISED not in os.environ or sys.platform != "linux":
+    supervisor = _supervisor()
+    if supervisor is None or sys.platform != "linux":
         return
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what is reloaded now is read in a moment anyway
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() == 1:  # it died before we asked
+    if os.getppid() != supervisor:  # it died before we asked
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _supervisor() -> int | None:
+    return int(os.environ[SUPERVISED]) if SUPERVISED in os.environ else None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,8 @@ import httpx
 import pytest
 import yaml
 
-from lab.process import wait_until
-from tests.integration.ledger.cost_service import CostService
+from lab.process import Process, wait_until
+from tests.integration.ledger.cost_service import STACKLEDGER, CostService
 
 TOKEN = "reload-secret-of-the-administrator"  # noqa: S105 - of a service that lives for seconds
 BUDGET = {"name": "new", "usd": 5, "per": "day"}
@@ -117,3 +119,58 @@ def test_the_section_cannot_come_or_go_while_the_service_runs(service: CostServi
     edit(service, costs=None)
     assert "costs: cannot change while the service runs: restart it" in by_request(service).text
     assert pids(service) == before
+
+
+def test_an_observer_that_died_after_an_edit_still_tells_the_others_at_the_next_reload(service: CostService) -> None:
+    edit(service, costs=costs(service) | {"budgets": [BUDGET]})
+    before = service.pid_of("observe")
+    service.kill("observe")  # the next one begins with the new file, the others go on with the old one
+
+    def back() -> bool:
+        try:
+            return service.pid_of("observe") != before and by_request(service).status_code == 200
+        except (httpx.HTTPError, LookupError):
+            return False
+
+    wait_until(back, what="another observer", timeout=60)
+    wait_until(lambda: budgets(service) == ["new"], what="the new budget", timeout=60)
+
+
+def test_a_store_that_cannot_be_opened_at_the_start_keeps_usage_and_metrics_going(service: CostService) -> None:
+    service.stop()
+    ledger = service.directory / "data" / "ledger.duckdb"
+    ledger.rename(ledger.with_suffix(".aside"))
+    ledger.mkdir()  # what cannot be opened as a file, as a store that is not there yet
+    words: list[str | Path] = [STACKLEDGER, "serve", "--config", service.config]
+    process = service.process = Process(words, name="stackledger", directory=service.directory)
+    process.start()
+    event = {
+        "id": "a", "time": datetime.now(UTC).isoformat(), "source": "test", "provider": "openai", "model": "gpt-4o",
+        "usage": {"input_uncached": 1000},
+    }  # fmt: skip
+
+    def accepted() -> bool:
+        try:
+            return service.post([event]).status_code == 200 and httpx.get(f"{service.page}/metrics").status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    wait_until(accepted, what="usage to be taken in", timeout=60, watch=[process])
+    failed = f"{ledger} "
+    wait_until(lambda: failed in process.tail(), what="the reason", timeout=60, watch=[process])
+    assert budgets_answer(service) == 503
+    ledger.rmdir()
+    ledger.with_suffix(".aside").rename(ledger)
+    service.wait_ready()
+    service.until_events(1)
+
+
+def test_it_runs_as_the_first_process_of_a_container(service: CostService) -> None:
+    service.stop()
+    namespace = ["unshare", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    if subprocess.run([*namespace, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("this machine gives no process namespaces")
+    words: list[str | Path] = [*namespace, STACKLEDGER, "serve", "--config", service.config]
+    service.process = Process(words, name="stackledger", directory=service.directory)
+    service.process.start()
+    service.wait_ready()
