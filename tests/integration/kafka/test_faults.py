@@ -85,7 +85,7 @@ def _lags(seen: Seen) -> dict[str, float]:
 
 def test_settings_that_the_slow_lane_was_too_late_for_do_not_mark_the_fast_one(reader: Reader) -> None:
     late = ReadTimeoutError("DescribeConfigs did not answer within 0.6 s")
-    reader.source._config_errors["slow"] = late  # as after a slow reading beside a silent broker, which no test can time
+    reader.source._config_errors["slow"] = late  # beside a silent broker
     assert reader.sweep().snapshot.facets["configs"] is None
     assert reader.sweep("slow").snapshot.facets["configs"] is None  # and its own next reading mends it
 
