@@ -54,20 +54,25 @@ def bills_section(seen: Seen, zone: ZoneInfo) -> Markup:
     providers = sorted(
         by_provider(month.comparison.accounts), key=lambda one: -max(int(one.billed), int(one.estimated))
     )
+    foreign = without_rate(month)
     if month.refused:
         shown.append(el("p", month.refused))
-    elif all(one.status == NO_BILL for one in providers):
-        shown.append(el("p", el("strong", "No bill yet."), f" {ESTIMATE}"))
-    else:
+    elif not nothing_billed(month):
         cards = [account_card(one, one.provider, seen) for one in providers[:_FIRST]]
         shown.append(el("div", cards, class_="budgets"))
         if more := len(providers) - len(cards):
             shown.append(
                 el("p", f"{parts.count(more, 'provider', 'providers')} more, with smaller bills, not shown here.")
             )
+    elif foreign:
+        shown.append(el("p", ESTIMATE))
+    else:
+        shown.append(el("p", el("strong", "No bill yet."), f" {ESTIMATE}"))
+    shown += [el("p", one) for one in foreign]
     href = f"/costs/bills?month={month.first:%Y-%m}"
     name = f"The bills of {month.first:%B %Y}, line by line"
-    shown += [el("p", closed(month, zone)), el("p", el("a", name, href=href), ". ", compared(month, zone))]
+    when = None if month.refused else compared(month, zone)
+    shown += [el("p", closed(month, zone)), el("p", el("a", name, href=href), ". ", when)]
     return parts.section("Does it match the bill?", *shown, wide=True)
 
 
@@ -76,6 +81,19 @@ def not_yet(seen: Seen) -> str:
     if seen.reply is None:
         return "The comparison with the bills is not to be had at the moment: ask again, the ledger's log tells why."
     return "The bills of this month are being compared with our estimates: ask again in a moment."
+
+
+def nothing_billed(month: MonthBills) -> bool:
+    """Whether no bill in USD, or converted to it, is for any account."""
+    return all(one.status == NO_BILL for one in month.comparison.accounts)
+
+
+def without_rate(month: MonthBills) -> list[str]:
+    """What is billed in currencies that cannot be compared: there is a bill, though no account has one."""
+    return [
+        f"{money.cents(int(amount))} {name} are billed, but costs.rates has no rate of {name} that holds."
+        for name, amount in month.comparison.other_currencies.items()
+    ]
 
 
 def compared(month: MonthBills, zone: ZoneInfo) -> Markup:
@@ -169,10 +187,14 @@ def person_card(seen: Seen, shares: Sequence[Share], user: str) -> Markup:
     month = seen.month
     if month is None or month.refused:
         return _person_card("Not known", [el("p", month.refused if month else not_yet(seen), class_="quiet")])
+    if not shares:
+        return _person_card("No calls on any bill", [])
     accounts = {(one.provider, one.account): one for one in month.comparison.accounts}
     found = [(accounts.get((one.provider, one.account)), one) for one in shares]
     if all(account is None or account.status == NO_BILL for account, _ in found):
-        return _person_card("No bill yet", [el("p", ESTIMATE, class_="quiet")])
+        foreign = without_rate(month)
+        head = "Not known" if foreign else "No bill yet"
+        return _person_card(head, [el("p", one, class_="quiet") for one in (*foreign, ESTIMATE)])
     whole = sum(int(one.tally.cost) for one in shares)
     fits = sum(int(one.tally.cost) for account, one in found if account and seen.verdict(account) in GOOD)
     unknown = any(one.tally.unpriced for one in shares)

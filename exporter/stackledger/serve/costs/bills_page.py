@@ -11,7 +11,16 @@ from stackledger.ledger.reconcile.answers import AccountTold, LineTold
 from stackledger.ledger.reconcile.dispute import explaining
 from stackledger.ledger.reconcile.values import WORDS, Cause
 from stackledger.serve.costs import parts
-from stackledger.serve.costs.bills import Seen, account_card, closed, compared, not_yet, signed
+from stackledger.serve.costs.bills import (
+    Seen,
+    account_card,
+    closed,
+    compared,
+    not_yet,
+    nothing_billed,
+    signed,
+    without_rate,
+)
 from stackledger.serve.costs.markup import Child, Markup, el
 
 _CRUMB = ("Cost", "/costs")
@@ -25,25 +34,31 @@ def bills_page(seen: Seen, zone: ZoneInfo) -> str:
         again = _AGAIN_SECONDS if seen.reply is not None else 0
         return parts.page("Bills", el("p", not_yet(seen)), crumbs=[_CRUMB], again_seconds=again)
     name = f"{month.first:%B %Y}"
-    accounts = month.comparison.accounts
     return parts.page(
         f"Bills of {name}",
-        el("div", _cards(month), class_="cards"),
+        None if month.refused else el("div", _cards(month), class_="cards"),
         el(
             "div",
             parts.month_chooser(month.first, month.now_us, month.reach, zone),
             el("p", el("a", f"What was spent in {name}", href=f"/costs?month={month.first:%Y-%m}")),
             class_="bar-of-choices",
         ),
-        el("p", "All amounts in USD. ", compared(month, zone), class_="quiet"),
-        el("p", month.refused, class_="bad") if month.refused else None,
-        parts.section("Billed and estimated", _accounts(seen, accounts), wide=True),
-        el("div", [_account(one) for one in accounts if one.causes], class_="columns"),
-        parts.section("The lines that differ most", *_lines(month), wide=True),
-        parts.section("Other currencies, and what is not compared", _not_compared(month)),
+        *([el("p", month.refused, class_="bad")] if month.refused else _comparison(seen, month, zone)),
         parts.section("Statements", el("p", closed(month, zone)), _statements(month, zone), wide=True),
         crumbs=[_CRUMB],
     )
+
+
+def _comparison(seen: Seen, month: MonthBills, zone: ZoneInfo) -> list[Markup]:
+    """What was found, where anything could be compared: a comparison that was refused knows of no amount."""
+    accounts = month.comparison.accounts
+    return [
+        el("p", "All amounts in USD. ", compared(month, zone), class_="quiet"),
+        parts.section("Billed and estimated", _accounts(seen, month), wide=True),
+        el("div", [_account(one) for one in accounts if one.causes], class_="columns"),
+        parts.section("The lines that differ most", *_lines(month), wide=True),
+        parts.section("Other currencies, and what is not compared", _not_compared(month)),
+    ]
 
 
 def _cards(month: MonthBills) -> list[Markup]:
@@ -51,12 +66,14 @@ def _cards(month: MonthBills) -> list[Markup]:
     billed = sum(int(one.billed) for one in accounts)
     estimated = sum(int(one.estimated) for one in accounts)
     unexplained = sum(int(one.unexplained) for one in accounts)
-    told: list[tuple[str, str, Child]] = [
-        ("billed", "Billed", parts.amount(billed)),
-        ("estimated", "Our estimate", parts.amount(estimated)),
-        ("difference", "Difference", signed(billed - estimated)),
-        ("unexplained", "Unexplained", parts.amount(unexplained)),
-    ]
+    told: list[tuple[str, str, Child]] = [("estimated", "Our estimate", parts.amount(estimated))]
+    if not nothing_billed(month):
+        told = [
+            ("billed", "Billed", parts.amount(billed)),
+            *told,
+            ("difference", "Difference", signed(billed - estimated)),
+            ("unexplained", "Unexplained", parts.amount(unexplained)),
+        ]
     return [
         el(
             "div",
@@ -73,9 +90,11 @@ def _name(one: AccountTold) -> str:
     return f"{one.provider} {one.account}".strip() or parts.NOBODY
 
 
-def _accounts(seen: Seen, accounts: list[AccountTold]) -> Markup:
+def _accounts(seen: Seen, month: MonthBills) -> Markup:
+    found, accounts = month.comparison, month.comparison.accounts
     if not accounts:
-        return el("p", "There is neither a bill nor a call in this month.", class_="quiet")
+        bill = "a bill that can be compared" if found.other_currencies or found.longer_lines else "a bill"
+        return el("p", f"There is neither {bill} nor a call in this month.", class_="quiet")
     return el("div", [account_card(one, _name(one), seen) for one in accounts], class_="budgets")
 
 
@@ -120,7 +139,7 @@ def _bar(amount: int, low: int, high: int, *, bad: bool) -> Markup:
 def _lines(month: MonthBills) -> list[Markup]:
     lines = month.comparison.lines
     if not lines:
-        return [el("p", "No line differs." if month.comparison.accounts else "Nothing was compared.", class_="quiet")]
+        return [el("p", "Nothing was compared." if nothing_billed(month) else "No line differs.", class_="quiet")]
     heads = ["Days", "What", "Our units", "Billed units", "Our estimate", "Billed", "Difference", "Why", "Our calls"]
     told = f"{len(lines):,} of {parts.count(month.differing, 'line', 'lines')} that differ, the largest cause first"
     return [
@@ -164,10 +183,7 @@ def _units(pico: str) -> str:
 
 def _not_compared(month: MonthBills) -> Markup:
     found = month.comparison
-    told = [
-        f"{money.cents(int(amount))} {name} are billed, of which costs.rates has no rate that holds."
-        for name, amount in found.other_currencies.items()
-    ]
+    told = without_rate(month)
     if found.longer_lines:
         lines = parts.count(found.longer_lines, "line is", "lines are")
         told.append(f"{lines} for more days than the month: {money.cents(int(found.longer_amount))} USD.")
@@ -176,7 +192,8 @@ def _not_compared(month: MonthBills) -> Markup:
         for one in found.converted
     ]
     if not told and not converted:
-        return el("p", "Every line of the bills is compared.", class_="quiet")
+        said = "There is no bill." if nothing_billed(month) else "Every line of the bills is compared."
+        return el("p", said, class_="quiet")
     return el("ul", [el("li", one) for one in (*told, *converted)])
 
 
