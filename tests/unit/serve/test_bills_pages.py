@@ -87,6 +87,33 @@ def test_a_provider_that_nobody_bills_stands_with_our_estimate() -> None:
     assert "<script" not in card
 
 
+def test_differences_of_both_signs_in_two_accounts_do_not_make_a_match() -> None:
+    ten = str(money.parse("10"))
+    more = account("openai", "100", "110", account="a", causes={"price": ten})
+    less = account("openai", "100", "90", account="b", causes={"price": f"-{ten}"})
+    section = bills_section(seen(more, less), ZONE)
+    assert ">explained</span>" in section
+    assert ">matches</span>" not in section
+    assert "billed on 62 of 62 account-days with calls" in section
+    assert "billed on 31 of 31 days with calls" in bills_section(seen(more), ZONE)
+
+
+@pytest.mark.parametrize(
+    ("others", "word"),
+    [
+        ([{}], "matches"),
+        ([{"causes": {"price": "9000000000000"}}, {}], "explained"),
+        ([{"unexplained": "9000000000"}, {"causes": {"price": "9000000000000"}}], "explained within tolerance"),
+        ([{"unexplained": "9000000000000"}, {"unexplained": "9000000000"}], "not explained"),
+        ([{"unexplained": "9000000000000"}, {"status": "provisional"}], "provisional"),
+        ([{"status": "no bill"}], "provisional"),
+    ],
+)
+def test_a_provider_has_the_word_of_its_worst_account(others: list[dict[str, Any]], word: str) -> None:
+    accounts = [account("openai", "10", "10", account=str(n), **more) for n, more in enumerate([{}, *others])]
+    assert f">{word}</span>" in bills_section(seen(*accounts), ZONE)
+
+
 def test_what_does_not_fit_is_counted_and_the_largest_are_shown() -> None:
     many = [account(f"p{n}", str(n + 1), str(n + 1)) for n in range(9)]
     section = bills_section(seen(*many), ZONE)

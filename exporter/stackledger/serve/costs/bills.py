@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from stackledger import money
 from stackledger.ledger.bills.asking import BillsReply, MonthBills, Share
-from stackledger.ledger.bills.verdict import GOOD, Verdict, by_provider, verdict
+from stackledger.ledger.bills.verdict import GOOD, Verdict, by_provider, summed, verdict, verdict_of_all
 from stackledger.ledger.reconcile.answers import AccountTold, coverage
 from stackledger.ledger.reconcile.compare import NO_BILL
 from stackledger.ledger.reconcile.values import WORDS, Cause
@@ -51,14 +51,12 @@ def bills_section(seen: Seen, zone: ZoneInfo) -> Markup:
     if month is None:
         return parts.section("Does it match the bill?", el("p", not_yet(seen)))
     shown: list[Child] = []
-    providers = sorted(
-        by_provider(month.comparison.accounts), key=lambda one: -max(int(one.billed), int(one.estimated))
-    )
+    providers = sorted(by_provider(month.comparison.accounts).values(), key=lambda ours: -size(summed(ours)))
     foreign = without_rate(month)
     if month.refused:
         shown.append(el("p", month.refused))
     elif not nothing_billed(month):
-        cards = [account_card(one, one.provider, seen) for one in providers[:_FIRST]]
+        cards = [account_card(ours, ours[0].provider, seen) for ours in providers[:_FIRST]]
         shown.append(el("div", cards, class_="budgets"))
         if more := len(providers) - len(cards):
             shown.append(
@@ -116,9 +114,17 @@ def closed(month: MonthBills, zone: ZoneInfo) -> Markup:
     return join(f"{told}, SHA-256 ", el("code", last.sha256), ".")
 
 
-def account_card(one: AccountTold, name: str, seen: Seen) -> Markup:
-    """What is billed beside what we estimate, in a word whether it fits, and why it differs."""
-    word = seen.verdict(one)
+def size(one: AccountTold) -> int:
+    """By which the largest are chosen: pico-USD."""
+    return max(int(one.billed), int(one.estimated))
+
+
+def account_card(accounts: Sequence[AccountTold], name: str, seen: Seen) -> Markup:
+    """What is billed beside what we estimate, in a word whether it fits, and why it differs: of an account, or of some.
+
+    The amounts of several are sums, in which causes of both signs may meet; their word is that of the worst.
+    """
+    one, word = summed(accounts), verdict_of_all(accounts, seen.tolerance_percent)
     billed, estimated = int(one.billed), int(one.estimated)
     facts = [el("li", _swatch("s0"), "billed ", parts.amount(billed))] if word is not Verdict.NO_BILL else []
     facts.append(el("li", _swatch("rest"), "our estimate ", parts.amount(estimated)))
@@ -130,17 +136,18 @@ def account_card(one: AccountTold, name: str, seen: Seen) -> Markup:
         el("h3", name or parts.NOBODY, " ", el("span", word, class_=f"state {_COLOURS[word]}")),
         _bars(billed, estimated, word),
         el("ul", facts),
-        el("p", status(one), class_="quiet"),
+        el("p", _status(one, len(accounts)), class_="quiet"),
         class_="budget bill",
     )
 
 
-def status(one: AccountTold) -> str:
-    """How final the bill is and how much of it our calls account for."""
+def _status(one: AccountTold, accounts: int) -> str:
+    """How final the bill is and how much of it our calls account for. Each of several accounts counts its own days."""
+    days = parts.count(one.days_used, *(("day", "days") if accounts == 1 else ("account-day", "account-days")))
     if one.status == NO_BILL:
-        return f"No bill for {parts.count(one.days_used, 'day', 'days')} with calls."
+        return f"No bill for {days} with calls."
     share = coverage(one)
-    told = f"{one.status}; billed on {one.days_billed} of {parts.count(one.days_used, 'day', 'days')} with calls"
+    told = f"{one.status}; billed on {one.days_billed} of {days} with calls"
     return told + ("" if share is None else f"; our calls account for {share} % of what is billed for usage")
 
 

@@ -95,7 +95,7 @@ def _accounts(seen: Seen, month: MonthBills) -> Markup:
     if not accounts:
         bill = "a bill that can be compared" if found.other_currencies or found.longer_lines else "a bill"
         return el("p", f"There is neither {bill} nor a call in this month.", class_="quiet")
-    return el("div", [account_card(one, _name(one), seen) for one in accounts], class_="budgets")
+    return el("div", [account_card([one], _name(one), seen) for one in accounts], class_="budgets")
 
 
 def _account(one: AccountTold) -> Markup:
