@@ -61,7 +61,7 @@ def by_provider(accounts: Sequence[AccountTold]) -> dict[str, list[AccountTold]]
 
 
 def summed(accounts: Sequence[AccountTold]) -> AccountTold:
-    """A provider's accounts, at least one, as one: final only where all of them are."""
+    """Some accounts, at least one, as one of the first's provider: final only where all of them are."""
     if len(accounts) == 1:
         return accounts[0]
     causes: dict[str, int] = defaultdict(int)

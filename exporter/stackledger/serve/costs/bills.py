@@ -13,6 +13,7 @@ from stackledger.ledger.bills.verdict import GOOD, Verdict, by_provider, summed,
 from stackledger.ledger.reconcile.answers import AccountTold, coverage
 from stackledger.ledger.reconcile.compare import NO_BILL
 from stackledger.ledger.reconcile.values import WORDS, Cause
+from stackledger.ledger.views import MOST
 from stackledger.serve.costs import parts
 from stackledger.serve.costs.markup import Child, Markup, el, join
 
@@ -116,7 +117,7 @@ def closed(month: MonthBills, zone: ZoneInfo) -> Markup:
 
 def size(one: AccountTold) -> int:
     """By which the largest are chosen: pico-USD."""
-    return max(int(one.billed), int(one.estimated))
+    return max(abs(int(one.billed)), abs(int(one.estimated)))
 
 
 def account_card(accounts: Sequence[AccountTold], name: str, seen: Seen) -> Markup:
@@ -207,7 +208,10 @@ def person_card(seen: Seen, shares: Sequence[Share], user: str) -> Markup:
     unknown = any(one.tally.unpriced for one in shares)
     head = "Yes" if fits == whole and not unknown else "In part" if fits else "Not yet"
     told = [el("p", parts.amount(fits), " of ", parts.amount(whole), " USD are on bills that are final and fit.")]
-    told.append(el("ul", [_share(seen, account, one, user) for account, one in found], class_="shares"))
+    found.sort(key=lambda each: -int(each[1].tally.cost))
+    told.append(el("ul", [_share(seen, account, one, user) for account, one in found[:MOST]], class_="shares"))
+    if more := len(found[MOST:]):
+        told.append(el("p", f"{parts.count(more, 'account', 'accounts')} more, with less of it.", class_="quiet"))
     href = f"/costs/bills?month={month.first:%Y-%m}"
     told.append(el("p", "Days of UTC, as bills have them. ", el("a", "The bills", href=href), class_="quiet"))
     return _person_card(head, told)

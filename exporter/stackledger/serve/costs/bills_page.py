@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from stackledger import money
 from stackledger.ledger.bills.asking import MonthBills
+from stackledger.ledger.bills.verdict import summed
 from stackledger.ledger.reconcile.answers import AccountTold, LineTold
+from stackledger.ledger.reconcile.compare import NO_BILL
 from stackledger.ledger.reconcile.dispute import explaining
 from stackledger.ledger.reconcile.values import WORDS, Cause
+from stackledger.ledger.views import MOST
 from stackledger.serve.costs import parts
 from stackledger.serve.costs.bills import (
     Seen,
@@ -19,6 +23,7 @@ from stackledger.serve.costs.bills import (
     not_yet,
     nothing_billed,
     signed,
+    size,
     without_rate,
 )
 from stackledger.serve.costs.markup import Child, Markup, el
@@ -51,11 +56,12 @@ def bills_page(seen: Seen, zone: ZoneInfo) -> str:
 
 def _comparison(seen: Seen, month: MonthBills, zone: ZoneInfo) -> list[Markup]:
     """What was found, where anything could be compared: a comparison that was refused knows of no amount."""
-    accounts = month.comparison.accounts
+    largest = sorted(month.comparison.accounts, key=lambda one: -size(one))
+    shown, others = largest[:MOST], largest[MOST:]
     return [
         el("p", "All amounts in USD. ", compared(month, zone), class_="quiet"),
-        parts.section("Billed and estimated", _accounts(seen, month), wide=True),
-        el("div", [_account(one) for one in accounts if one.causes], class_="columns"),
+        parts.section("Billed and estimated", _accounts(seen, shown, month), _others(others), wide=True),
+        el("div", [_account(one) for one in shown if one.causes], class_="columns"),
         parts.section("The lines that differ most", *_lines(month), wide=True),
         parts.section("Other currencies, and what is not compared", _not_compared(month)),
     ]
@@ -90,12 +96,31 @@ def _name(one: AccountTold) -> str:
     return f"{one.provider} {one.account}".strip() or parts.NOBODY
 
 
-def _accounts(seen: Seen, month: MonthBills) -> Markup:
-    found, accounts = month.comparison, month.comparison.accounts
-    if not accounts:
+def _accounts(seen: Seen, shown: Sequence[AccountTold], month: MonthBills) -> Markup:
+    found = month.comparison
+    if not shown:
         bill = "a bill that can be compared" if found.other_currencies or found.longer_lines else "a bill"
         return el("p", f"There is neither {bill} nor a call in this month.", class_="quiet")
-    return el("div", [account_card([one], _name(one), seen) for one in accounts], class_="budgets")
+    return el("div", [account_card([one], _name(one), seen) for one in shown], class_="budgets")
+
+
+def _others(accounts: Sequence[AccountTold]) -> Markup | None:
+    """The accounts that have no card of their own, in one line."""
+    if not accounts:
+        return None
+    rest, told = summed(accounts), parts.count(len(accounts), "account", "accounts")
+    if rest.status == NO_BILL:
+        return el("p", f"{told} more, without a bill: our estimate ", parts.amount(int(rest.estimated)), ".")
+    return el(
+        "p",
+        f"{told} more, with smaller bills: billed ",
+        parts.amount(int(rest.billed)),
+        ", our estimate ",
+        parts.amount(int(rest.estimated)),
+        ", unexplained ",
+        parts.amount(int(rest.unexplained)),
+        ".",
+    )
 
 
 def _account(one: AccountTold) -> Markup:
