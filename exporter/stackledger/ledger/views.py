@@ -23,6 +23,8 @@ from stackledger.ledger.report import ask
 from stackledger.ledger.rows import QUARTER_US
 
 CHART_DAYS: Final = 31
+MOST: Final = 100
+"""Entries of a list whose length whoever sends usage decides; a page tells the others in one line."""
 MODEL: Final = ("provider", "model")
 
 
@@ -67,14 +69,14 @@ class Chart(msgspec.Struct, frozen=True):
 
 
 class Month(msgspec.Struct, frozen=True):
-    """A calendar month. `units` counts by bucket; `unpriced` are the models that have calls without a price."""
+    """A calendar month. `units` counts by bucket; `unpriced` are the models with calls without a price, most first."""
 
     first: date
     last: date
     whole: Tally
     units: dict[str, int]
     groups: dict[str, Group]
-    unpriced: list[Row]
+    unpriced: Group
     chart: Chart
 
 
@@ -179,6 +181,7 @@ def month_view(
     inside = pieces.within(first, last)
     total = inside.total()
     by_model = inside.rows(*MODEL)
+    unpriced = sorted((row for row in by_model if row.tally.unpriced), key=lambda row: -row.tally.unpriced)
     units = {name: count for name, count in zip(pieces.buckets, total[3:], strict=True) if count}
     return Month(
         first=first,
@@ -186,7 +189,7 @@ def month_view(
         whole=inside.tally(total),
         units=units,
         groups={"model": capped(by_model, values), **groups},
-        unpriced=[row for row in by_model if row.tally.unpriced],
+        unpriced=capped(unpriced, MOST),
         chart=_chart(pieces, *chart_span(month, today), models),
     )
 

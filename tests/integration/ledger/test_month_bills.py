@@ -24,7 +24,7 @@ from stackledger.ledger.bills import comparisons
 from stackledger.ledger.bills.asking import BillsReply, BillsRequest, MonthBills, SharesRequest
 from stackledger.ledger.bills.comparisons import Comparisons
 from stackledger.ledger.bills.shares import shares
-from stackledger.ledger.bills.verdict import Verdict, by_provider, verdict
+from stackledger.ledger.bills.verdict import Verdict, by_provider, summed, verdict, verdict_of_all
 from stackledger.ledger.charges import focus
 from stackledger.ledger.charges.rows import identified
 from stackledger.ledger.charges.store import deliver
@@ -199,13 +199,13 @@ def test_a_bill_is_judged_in_a_word_and_by_provider(opened: Opened, asking: Comp
     assert verdict(a, Fraction(6)) is Verdict.TOLERATED
     assert verdict(msgspec.structs.replace(a, status="provisional"), Fraction(6)) is Verdict.PROVISIONAL
     assert verdict(msgspec.structs.replace(a, causes={}, unexplained="0"), Fraction(0)) is Verdict.MATCHES
-    summed = {one.provider: one for one in by_provider(accounts)}
-    assert set(summed) == {one.provider for one in accounts}
+    providers = by_provider(accounts)
+    assert verdict_of_all(providers["openai"], Fraction(1)) is Verdict.UNEXPLAINED
+    sums = {provider: summed(ours) for provider, ours in providers.items()}
+    assert set(sums) == {one.provider for one in accounts}
     for side in ("billed", "estimated", "covered", "usage_billed", "unexplained"):
-        assert sum(int(getattr(one, side)) for one in summed.values()) == sum(
-            int(getattr(one, side)) for one in accounts
-        )
-    for one in summed.values():
+        assert sum(int(getattr(one, side)) for one in sums.values()) == sum(int(getattr(one, side)) for one in accounts)
+    for one in sums.values():
         assert int(one.billed) - int(one.estimated) == sum(map(int, one.causes.values()))
 
 

@@ -30,8 +30,9 @@ def account(provider: str, estimated: str, billed: str, **more: Any) -> AccountT
     return AccountTold(provider=provider, usage_billed=both["billed"], covered=both["billed"], **both, **told)
 
 
-def seen(*accounts: AccountTold, pending: bool = False, **more: Any) -> Seen:
-    comparison = ReconcileReply(list(accounts), [], {"EUR": "9000000000000"}, 2, "5000000000000")
+def seen(*accounts: AccountTold, pending: bool = False, euros: str = "", longer: int = 0, **more: Any) -> Seen:
+    other = {"EUR": str(money.parse(euros))} if euros else {}
+    comparison = ReconcileReply(list(accounts), [], other, longer, "5000000000000")
     told = {"differing": 0, "statements": [], "reach": Reach(FIRST, None)} | more
     month = MonthBills(AT, FIRST, date(2026, 10, 31), comparison, **told)
     return Seen(BillsReply(FIRST, month, pending), Fraction(1))
@@ -55,7 +56,12 @@ def test_without_a_bill_nothing_matches() -> None:
     assert "No bill yet." in bills_section(none, ZONE)
     shares = [Share("openai", "", Tally(str(money.parse("4")), 2))]
     assert "No bill yet" in person_card(none, shares, "alice")
-    assert "No bill for 31 days with calls." in bills_page(none, ZONE)
+    page = bills_page(none, ZONE)
+    assert "No bill for 31 days with calls." in page
+    assert "There is no bill." in page
+    assert "Nothing was compared." in page
+    assert 'id="card-billed"' not in page
+    assert 'id="card-estimated"' in page
 
 
 @pytest.mark.parametrize(
@@ -79,6 +85,33 @@ def test_a_provider_that_nobody_bills_stands_with_our_estimate() -> None:
     assert "no bill yet" in card
     assert ">unknown</span> of it is &lt;script&gt;" in card
     assert "<script" not in card
+
+
+def test_differences_of_both_signs_in_two_accounts_do_not_make_a_match() -> None:
+    ten = str(money.parse("10"))
+    more = account("openai", "100", "110", account="a", causes={"price": ten})
+    less = account("openai", "100", "90", account="b", causes={"price": f"-{ten}"})
+    section = bills_section(seen(more, less), ZONE)
+    assert ">explained</span>" in section
+    assert ">matches</span>" not in section
+    assert "billed on 62 of 62 account-days with calls" in section
+    assert "billed on 31 of 31 days with calls" in bills_section(seen(more), ZONE)
+
+
+@pytest.mark.parametrize(
+    ("others", "word"),
+    [
+        ([{}], "matches"),
+        ([{"causes": {"price": "9000000000000"}}, {}], "explained"),
+        ([{"unexplained": "9000000000"}, {"causes": {"price": "9000000000000"}}], "explained within tolerance"),
+        ([{"unexplained": "9000000000000"}, {"unexplained": "9000000000"}], "not explained"),
+        ([{"unexplained": "9000000000000"}, {"status": "provisional"}], "provisional"),
+        ([{"status": "no bill"}], "provisional"),
+    ],
+)
+def test_a_provider_has_the_word_of_its_worst_account(others: list[dict[str, Any]], word: str) -> None:
+    accounts = [account("openai", "10", "10", account=str(n), **more) for n, more in enumerate([{}, *others])]
+    assert f">{word}</span>" in bills_section(seen(*accounts), ZONE)
 
 
 def test_what_does_not_fit_is_counted_and_the_largest_are_shown() -> None:
@@ -109,9 +142,45 @@ def test_a_line_shows_its_causes_and_the_command_for_our_calls() -> None:
 
 
 def test_what_is_not_well_is_said() -> None:
-    page = bills_page(seen(refused="calls are kept from 2026-11-01 on", broken="somebody changed it"), ZONE)
-    for words in ("calls are kept from 2026-11-01 on", "somebody changed it", "9.00 EUR", "2 lines are"):
+    page = bills_page(seen(account("openai", "1", "1"), euros="5000", longer=2, broken="somebody changed it"), ZONE)
+    for words in ("somebody changed it", "5,000.00 EUR are billed", "2 lines are"):
         assert words in page
+    assert "Every line of the bills is compared." not in page
+    assert "Every line of the bills is compared." in bills_page(seen(account("openai", "1", "1")), ZONE)
+
+
+def test_where_a_comparison_is_refused_no_amount_is_told() -> None:
+    """It knows nothing of either side: unknown is not 0."""
+    refused = seen(refused="calls are kept from 2026-11-01 on")
+    page, section = bills_page(refused, ZONE), bills_section(refused, ZONE)
+    for told in (page, section):
+        assert "calls are kept from 2026-11-01 on" in told
+        assert "stackledger costs close 2026-10" in told
+        for words in ("<data", "0.00", "Compared at", "No bill", "neither a bill", "Every line", "No line differs"):
+            assert words not in told
+    assert 'name="month"' in page  # another one can be chosen
+    assert "Not known" in person_card(refused, [], "alice")
+
+
+def test_a_bill_in_a_currency_without_a_rate_is_a_bill() -> None:
+    words = "5,000.00 EUR are billed, but costs.rates has no rate of EUR that holds."
+    shares = [Share("mistral", "", Tally(str(money.parse("4")), 2))]
+    for accounts in ([], [account("mistral", "10", "0", status="no bill", days_billed=0)]):
+        foreign = seen(*accounts, euros="5000")
+        page, card = bills_page(foreign, ZONE), person_card(foreign, shares, "alice")
+        for told in (page, bills_section(foreign, ZONE), card):
+            assert words in told
+            assert "No bill yet" not in told
+        assert "Not known" in card
+        assert 'id="card-billed"' not in page  # what is billed in USD is not known
+        assert "neither a bill nor" not in page
+    assert words in bills_section(seen(account("openai", "1", "1"), euros="5000"), ZONE)  # beside other bills
+
+
+def test_a_user_without_calls_is_on_no_bill() -> None:
+    card = person_card(seen(account("openai", "10", "10")), [], "alice")
+    assert "No calls on any bill" in card
+    assert "No bill yet" not in card
 
 
 def test_a_closed_month_names_its_statements() -> None:

@@ -13,6 +13,7 @@ from fractions import Fraction
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -268,6 +269,33 @@ def test_every_id_has_a_page_that_its_link_leads_to(service: LedgerService, visi
     assert f'href="{html.escape(parts.user_url(user, today.replace(day=1)))}"' in listed.text
     assert (page.status_code, month.status_code) == (200, 200)
     assert f"<h1>User {html.escape(user)}</h1>" in page.text
+
+
+class Fields(HTMLParser):
+    """The fields of a page's form that chooses a month, as a browser sends them."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.sent: dict[str, str] = {}
+        self._form: dict[str, str] = {}
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        told = dict(attrs)
+        if tag == "form":
+            self._form = {}
+        elif tag == "input" and told.get("type") == "hidden":
+            self._form[told["name"]] = re.sub("\r\n|\r|\n", "\r\n", told["value"])  # of a lone newline two are made
+        elif tag == "select" and told["name"] == "month":
+            self.sent = self._form
+
+
+@pytest.mark.parametrize("user", [user for user in USERS if user])
+def test_another_month_of_a_user_is_the_same_users(service: LedgerService, visit: Any, user: str) -> None:
+    (page,) = visit(service, parts.user_url(user))
+    sent = urlencode(Fields(page.text).sent | {"month": f"{NOW.astimezone(BERLIN).date():%Y-%m}"})
+    (chosen,) = visit(service, f"{parts.user_url(user).partition('?')[0]}?{sent}")
+    assert f"<h1>User {html.escape(user)}</h1>" in chosen.text
 
 
 def test_finding_leads_to_the_user_or_lists_those_whose_id_holds_it(service: LedgerService, visit: Any) -> None:

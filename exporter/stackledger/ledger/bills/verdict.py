@@ -1,4 +1,4 @@
-"""Whether a bill can be paid: in one word for each provider, and the sums of its accounts."""
+"""Whether a bill can be paid: in one word for each account and provider, and the sums of a provider's accounts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from fractions import Fraction
+from typing import Final
 
 from stackledger.ledger.reconcile.answers import AccountTold
 from stackledger.ledger.reconcile.compare import FINAL, NO_BILL, PROVISIONAL
@@ -25,6 +26,8 @@ class Verdict(StrEnum):
 
 GOOD = frozenset({Verdict.MATCHES, Verdict.EXPLAINED, Verdict.TOLERATED})
 """The bill is final, and what differs has a cause, or is as little as finance tolerates."""
+_WORSE: Final = (Verdict.MATCHES, Verdict.EXPLAINED, Verdict.TOLERATED, Verdict.UNEXPLAINED)
+"""The words of final bills, the best first."""
 
 
 def verdict(one: AccountTold, tolerance_percent: Fraction) -> Verdict:
@@ -41,22 +44,33 @@ def verdict(one: AccountTold, tolerance_percent: Fraction) -> Verdict:
     return Verdict.MATCHES if alike else Verdict.EXPLAINED
 
 
-def by_provider(accounts: Sequence[AccountTold]) -> list[AccountTold]:
-    """One for each provider, the sums of its accounts: final only where all of them are."""
+def verdict_of_all(accounts: Sequence[AccountTold], tolerance_percent: Fraction) -> Verdict:
+    """Of some accounts, at least one, the worst word: what differs in one must not hide what differs in another."""
+    words = {verdict(one, tolerance_percent) for one in accounts}
+    if words.issubset(_WORSE):
+        return max(words, key=_WORSE.index)
+    return words.pop() if len(words) == 1 else Verdict.PROVISIONAL
+
+
+def by_provider(accounts: Sequence[AccountTold]) -> dict[str, list[AccountTold]]:
+    """The accounts of each provider."""
     found: dict[str, list[AccountTold]] = defaultdict(list)
     for one in accounts:
         found[one.provider].append(one)
-    return [ours[0] if len(ours) == 1 else _summed(provider, ours) for provider, ours in sorted(found.items())]
+    return dict(sorted(found.items()))
 
 
-def _summed(provider: str, accounts: Sequence[AccountTold]) -> AccountTold:
+def summed(accounts: Sequence[AccountTold]) -> AccountTold:
+    """Some accounts, at least one, as one of the first's provider: final only where all of them are."""
+    if len(accounts) == 1:
+        return accounts[0]
     causes: dict[str, int] = defaultdict(int)
     for one in accounts:
         for cause, amount in one.causes.items():
             causes[cause] += int(amount)
     told = {one.status for one in accounts}
     return AccountTold(
-        provider=provider,
+        provider=accounts[0].provider,
         account="",
         status=told.pop() if len(told) == 1 else PROVISIONAL,
         estimated=_total(one.estimated for one in accounts),

@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 
 from stackledger import money
 from stackledger.ledger.bills.asking import BillsReply, MonthBills, Share
-from stackledger.ledger.bills.verdict import GOOD, Verdict, by_provider, verdict
+from stackledger.ledger.bills.verdict import GOOD, Verdict, by_provider, summed, verdict, verdict_of_all
 from stackledger.ledger.reconcile.answers import AccountTold, coverage
 from stackledger.ledger.reconcile.compare import NO_BILL
 from stackledger.ledger.reconcile.values import WORDS, Cause
+from stackledger.ledger.views import MOST
 from stackledger.serve.costs import parts
 from stackledger.serve.costs.markup import Child, Markup, el, join
 
@@ -51,23 +52,26 @@ def bills_section(seen: Seen, zone: ZoneInfo) -> Markup:
     if month is None:
         return parts.section("Does it match the bill?", el("p", not_yet(seen)))
     shown: list[Child] = []
-    providers = sorted(
-        by_provider(month.comparison.accounts), key=lambda one: -max(int(one.billed), int(one.estimated))
-    )
+    providers = sorted(by_provider(month.comparison.accounts).values(), key=lambda ours: -size(summed(ours)))
+    foreign = without_rate(month)
     if month.refused:
         shown.append(el("p", month.refused))
-    elif all(one.status == NO_BILL for one in providers):
-        shown.append(el("p", el("strong", "No bill yet."), f" {ESTIMATE}"))
-    else:
-        cards = [account_card(one, one.provider, seen) for one in providers[:_FIRST]]
+    elif not nothing_billed(month):
+        cards = [account_card(ours, ours[0].provider, seen) for ours in providers[:_FIRST]]
         shown.append(el("div", cards, class_="budgets"))
         if more := len(providers) - len(cards):
             shown.append(
                 el("p", f"{parts.count(more, 'provider', 'providers')} more, with smaller bills, not shown here.")
             )
+    elif foreign:
+        shown.append(el("p", ESTIMATE))
+    else:
+        shown.append(el("p", el("strong", "No bill yet."), f" {ESTIMATE}"))
+    shown += [el("p", one) for one in foreign]
     href = f"/costs/bills?month={month.first:%Y-%m}"
     name = f"The bills of {month.first:%B %Y}, line by line"
-    shown += [el("p", closed(month, zone)), el("p", el("a", name, href=href), ". ", compared(month, zone))]
+    when = None if month.refused else compared(month, zone)
+    shown += [el("p", closed(month, zone)), el("p", el("a", name, href=href), ". ", when)]
     return parts.section("Does it match the bill?", *shown, wide=True)
 
 
@@ -76,6 +80,19 @@ def not_yet(seen: Seen) -> str:
     if seen.reply is None:
         return "The comparison with the bills is not to be had at the moment: ask again, the ledger's log tells why."
     return "The bills of this month are being compared with our estimates: ask again in a moment."
+
+
+def nothing_billed(month: MonthBills) -> bool:
+    """Whether no bill in USD, or converted to it, is for any account."""
+    return all(one.status == NO_BILL for one in month.comparison.accounts)
+
+
+def without_rate(month: MonthBills) -> list[str]:
+    """What is billed in currencies that cannot be compared: there is a bill, though no account has one."""
+    return [
+        f"{money.cents(int(amount))} {name} are billed, but costs.rates has no rate of {name} that holds."
+        for name, amount in month.comparison.other_currencies.items()
+    ]
 
 
 def compared(month: MonthBills, zone: ZoneInfo) -> Markup:
@@ -98,9 +115,17 @@ def closed(month: MonthBills, zone: ZoneInfo) -> Markup:
     return join(f"{told}, SHA-256 ", el("code", last.sha256), ".")
 
 
-def account_card(one: AccountTold, name: str, seen: Seen) -> Markup:
-    """What is billed beside what we estimate, in a word whether it fits, and why it differs."""
-    word = seen.verdict(one)
+def size(one: AccountTold) -> int:
+    """By which the largest are chosen: pico-USD."""
+    return max(abs(int(one.billed)), abs(int(one.estimated)))
+
+
+def account_card(accounts: Sequence[AccountTold], name: str, seen: Seen) -> Markup:
+    """What is billed beside what we estimate, in a word whether it fits, and why it differs: of an account, or of some.
+
+    The amounts of several are sums, in which causes of both signs may meet; their word is that of the worst.
+    """
+    one, word = summed(accounts), verdict_of_all(accounts, seen.tolerance_percent)
     billed, estimated = int(one.billed), int(one.estimated)
     facts = [el("li", _swatch("s0"), "billed ", parts.amount(billed))] if word is not Verdict.NO_BILL else []
     facts.append(el("li", _swatch("rest"), "our estimate ", parts.amount(estimated)))
@@ -112,17 +137,18 @@ def account_card(one: AccountTold, name: str, seen: Seen) -> Markup:
         el("h3", name or parts.NOBODY, " ", el("span", word, class_=f"state {_COLOURS[word]}")),
         _bars(billed, estimated, word),
         el("ul", facts),
-        el("p", status(one), class_="quiet"),
+        el("p", _status(one, len(accounts)), class_="quiet"),
         class_="budget bill",
     )
 
 
-def status(one: AccountTold) -> str:
-    """How final the bill is and how much of it our calls account for."""
+def _status(one: AccountTold, accounts: int) -> str:
+    """How final the bill is and how much of it our calls account for. Each of several accounts counts its own days."""
+    days = parts.count(one.days_used, *(("day", "days") if accounts == 1 else ("account-day", "account-days")))
     if one.status == NO_BILL:
-        return f"No bill for {parts.count(one.days_used, 'day', 'days')} with calls."
+        return f"No bill for {days} with calls."
     share = coverage(one)
-    told = f"{one.status}; billed on {one.days_billed} of {parts.count(one.days_used, 'day', 'days')} with calls"
+    told = f"{one.status}; billed on {one.days_billed} of {days} with calls"
     return told + ("" if share is None else f"; our calls account for {share} % of what is billed for usage")
 
 
@@ -169,16 +195,23 @@ def person_card(seen: Seen, shares: Sequence[Share], user: str) -> Markup:
     month = seen.month
     if month is None or month.refused:
         return _person_card("Not known", [el("p", month.refused if month else not_yet(seen), class_="quiet")])
+    if not shares:
+        return _person_card("No calls on any bill", [])
     accounts = {(one.provider, one.account): one for one in month.comparison.accounts}
     found = [(accounts.get((one.provider, one.account)), one) for one in shares]
     if all(account is None or account.status == NO_BILL for account, _ in found):
-        return _person_card("No bill yet", [el("p", ESTIMATE, class_="quiet")])
+        foreign = without_rate(month)
+        head = "Not known" if foreign else "No bill yet"
+        return _person_card(head, [el("p", one, class_="quiet") for one in (*foreign, ESTIMATE)])
     whole = sum(int(one.tally.cost) for one in shares)
     fits = sum(int(one.tally.cost) for account, one in found if account and seen.verdict(account) in GOOD)
     unknown = any(one.tally.unpriced for one in shares)
     head = "Yes" if fits == whole and not unknown else "In part" if fits else "Not yet"
     told = [el("p", parts.amount(fits), " of ", parts.amount(whole), " USD are on bills that are final and fit.")]
-    told.append(el("ul", [_share(seen, account, one, user) for account, one in found], class_="shares"))
+    found.sort(key=lambda each: -int(each[1].tally.cost))
+    told.append(el("ul", [_share(seen, account, one, user) for account, one in found[:MOST]], class_="shares"))
+    if more := len(found[MOST:]):
+        told.append(el("p", f"{parts.count(more, 'account', 'accounts')} more, with less of it.", class_="quiet"))
     href = f"/costs/bills?month={month.first:%Y-%m}"
     told.append(el("p", "Days of UTC, as bills have them. ", el("a", "The bills", href=href), class_="quiet"))
     return _person_card(head, told)

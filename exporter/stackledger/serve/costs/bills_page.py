@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from stackledger import money
 from stackledger.ledger.bills.asking import MonthBills
+from stackledger.ledger.bills.verdict import summed
 from stackledger.ledger.reconcile.answers import AccountTold, LineTold
+from stackledger.ledger.reconcile.compare import NO_BILL
 from stackledger.ledger.reconcile.dispute import explaining
 from stackledger.ledger.reconcile.values import WORDS, Cause
+from stackledger.ledger.views import MOST
 from stackledger.serve.costs import parts
-from stackledger.serve.costs.bills import Seen, account_card, closed, compared, not_yet, signed
+from stackledger.serve.costs.bills import (
+    Seen,
+    account_card,
+    closed,
+    compared,
+    not_yet,
+    nothing_billed,
+    signed,
+    size,
+    without_rate,
+)
 from stackledger.serve.costs.markup import Child, Markup, el
 
 _CRUMB = ("Cost", "/costs")
@@ -25,25 +39,32 @@ def bills_page(seen: Seen, zone: ZoneInfo) -> str:
         again = _AGAIN_SECONDS if seen.reply is not None else 0
         return parts.page("Bills", el("p", not_yet(seen)), crumbs=[_CRUMB], again_seconds=again)
     name = f"{month.first:%B %Y}"
-    accounts = month.comparison.accounts
     return parts.page(
         f"Bills of {name}",
-        el("div", _cards(month), class_="cards"),
+        None if month.refused else el("div", _cards(month), class_="cards"),
         el(
             "div",
             parts.month_chooser(month.first, month.now_us, month.reach, zone),
             el("p", el("a", f"What was spent in {name}", href=f"/costs?month={month.first:%Y-%m}")),
             class_="bar-of-choices",
         ),
-        el("p", "All amounts in USD. ", compared(month, zone), class_="quiet"),
-        el("p", month.refused, class_="bad") if month.refused else None,
-        parts.section("Billed and estimated", _accounts(seen, accounts), wide=True),
-        el("div", [_account(one) for one in accounts if one.causes], class_="columns"),
-        parts.section("The lines that differ most", *_lines(month), wide=True),
-        parts.section("Other currencies, and what is not compared", _not_compared(month)),
+        *([el("p", month.refused, class_="bad")] if month.refused else _comparison(seen, month, zone)),
         parts.section("Statements", el("p", closed(month, zone)), _statements(month, zone), wide=True),
         crumbs=[_CRUMB],
     )
+
+
+def _comparison(seen: Seen, month: MonthBills, zone: ZoneInfo) -> list[Markup]:
+    """What was found, where anything could be compared: a comparison that was refused knows of no amount."""
+    largest = sorted(month.comparison.accounts, key=lambda one: -size(one))
+    shown, others = largest[:MOST], largest[MOST:]
+    return [
+        el("p", "All amounts in USD. ", compared(month, zone), class_="quiet"),
+        parts.section("Billed and estimated", _accounts(seen, shown, month), _others(others), wide=True),
+        el("div", [_account(one) for one in shown if one.causes], class_="columns"),
+        parts.section("The lines that differ most", *_lines(month), wide=True),
+        parts.section("Other currencies, and what is not compared", _not_compared(month)),
+    ]
 
 
 def _cards(month: MonthBills) -> list[Markup]:
@@ -51,12 +72,14 @@ def _cards(month: MonthBills) -> list[Markup]:
     billed = sum(int(one.billed) for one in accounts)
     estimated = sum(int(one.estimated) for one in accounts)
     unexplained = sum(int(one.unexplained) for one in accounts)
-    told: list[tuple[str, str, Child]] = [
-        ("billed", "Billed", parts.amount(billed)),
-        ("estimated", "Our estimate", parts.amount(estimated)),
-        ("difference", "Difference", signed(billed - estimated)),
-        ("unexplained", "Unexplained", parts.amount(unexplained)),
-    ]
+    told: list[tuple[str, str, Child]] = [("estimated", "Our estimate", parts.amount(estimated))]
+    if not nothing_billed(month):
+        told = [
+            ("billed", "Billed", parts.amount(billed)),
+            *told,
+            ("difference", "Difference", signed(billed - estimated)),
+            ("unexplained", "Unexplained", parts.amount(unexplained)),
+        ]
     return [
         el(
             "div",
@@ -73,10 +96,31 @@ def _name(one: AccountTold) -> str:
     return f"{one.provider} {one.account}".strip() or parts.NOBODY
 
 
-def _accounts(seen: Seen, accounts: list[AccountTold]) -> Markup:
+def _accounts(seen: Seen, shown: Sequence[AccountTold], month: MonthBills) -> Markup:
+    found = month.comparison
+    if not shown:
+        bill = "a bill that can be compared" if found.other_currencies or found.longer_lines else "a bill"
+        return el("p", f"There is neither {bill} nor a call in this month.", class_="quiet")
+    return el("div", [account_card([one], _name(one), seen) for one in shown], class_="budgets")
+
+
+def _others(accounts: Sequence[AccountTold]) -> Markup | None:
+    """The accounts that have no card of their own, in one line."""
     if not accounts:
-        return el("p", "There is neither a bill nor a call in this month.", class_="quiet")
-    return el("div", [account_card(one, _name(one), seen) for one in accounts], class_="budgets")
+        return None
+    rest, told = summed(accounts), parts.count(len(accounts), "account", "accounts")
+    if rest.status == NO_BILL:
+        return el("p", f"{told} more, without a bill: our estimate ", parts.amount(int(rest.estimated)), ".")
+    return el(
+        "p",
+        f"{told} more, with smaller bills: billed ",
+        parts.amount(int(rest.billed)),
+        ", our estimate ",
+        parts.amount(int(rest.estimated)),
+        ", unexplained ",
+        parts.amount(int(rest.unexplained)),
+        ".",
+    )
 
 
 def _account(one: AccountTold) -> Markup:
@@ -120,7 +164,7 @@ def _bar(amount: int, low: int, high: int, *, bad: bool) -> Markup:
 def _lines(month: MonthBills) -> list[Markup]:
     lines = month.comparison.lines
     if not lines:
-        return [el("p", "No line differs." if month.comparison.accounts else "Nothing was compared.", class_="quiet")]
+        return [el("p", "Nothing was compared." if nothing_billed(month) else "No line differs.", class_="quiet")]
     heads = ["Days", "What", "Our units", "Billed units", "Our estimate", "Billed", "Difference", "Why", "Our calls"]
     told = f"{len(lines):,} of {parts.count(month.differing, 'line', 'lines')} that differ, the largest cause first"
     return [
@@ -164,10 +208,7 @@ def _units(pico: str) -> str:
 
 def _not_compared(month: MonthBills) -> Markup:
     found = month.comparison
-    told = [
-        f"{money.cents(int(amount))} {name} are billed, of which costs.rates has no rate that holds."
-        for name, amount in found.other_currencies.items()
-    ]
+    told = without_rate(month)
     if found.longer_lines:
         lines = parts.count(found.longer_lines, "line is", "lines are")
         told.append(f"{lines} for more days than the month: {money.cents(int(found.longer_amount))} USD.")
@@ -176,7 +217,8 @@ def _not_compared(month: MonthBills) -> Markup:
         for one in found.converted
     ]
     if not told and not converted:
-        return el("p", "Every line of the bills is compared.", class_="quiet")
+        said = "There is no bill." if nothing_billed(month) else "Every line of the bills is compared."
+        return el("p", said, class_="quiet")
     return el("ul", [el("li", one) for one in (*told, *converted)])
 
 

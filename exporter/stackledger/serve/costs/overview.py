@@ -84,10 +84,13 @@ def _card(span: Span, users: int | None) -> Markup:
 
 
 def _unpriced(month: Month) -> list[Markup]:
-    if not month.unpriced:
+    if not month.unpriced.rows:
         said = "Every call of this month has a price." if month.whole.events else "There are no calls in this month."
         return [el("p", said, class_="good" if month.whole.events else "quiet")]
-    rows = [[parts.name_of(row.keys), f"{row.tally.unpriced:,}", f"{row.tally.events:,}"] for row in month.unpriced]
+    told = [(parts.name_of(row.keys), row.tally) for row in month.unpriced.rows]
+    if month.unpriced.others:
+        told.append((parts.count(month.unpriced.others, "other", "others"), month.unpriced.rest))
+    rows = [[name, f"{tally.unpriced:,}", f"{tally.events:,}"] for name, tally in told]
     return [
         el("p", f"{parts.calls(month.whole.unpriced)} without a price, in no amount on this page.", class_="bad"),
         parts.table("Models with calls without a price", ["Model", "Without a price", "All calls"], rows),

@@ -130,9 +130,19 @@ def table(
 def user_url(user: str, month: date | None = None) -> str:
     """The page of a user, whatever stands in the id."""
     told = urlencode({"month": f"{month:%Y-%m}"}) if month else ""
-    if user.strip(".") == "" or "\n" in user or "\r" in user:  # no path can hold these
-        return f"/costs/users?{urlencode({'id': user})}{'&' if told else ''}{told}"
+    if in_no_path(user):
+        return f"/costs/users?{urlencode(user_field(user))}{'&' if told else ''}{told}"
     return f"/costs/users/{quote(user, safe='')}{'?' if told else ''}{told}"
+
+
+def in_no_path(user: str) -> bool:
+    """Whether the id has to be asked for as a field."""
+    return user.strip(".") == "" or "\n" in user or "\r" in user
+
+
+def user_field(user: str) -> dict[str, str]:
+    """The field of an id that no path can hold: quoted, for a form's fields lose a lone newline."""
+    return {"id": quote(user, safe="")}
 
 
 def month_chooser(chosen: date, now_us: int, reached: Reach, zone: ZoneInfo, **kept: str) -> Markup:

@@ -9,7 +9,7 @@ from stackledger import money
 from stackledger.ledger.asking import PeopleReply, PersonReply
 from stackledger.ledger.explain import Call, Correction, Explanation, UsedRate
 from stackledger.ledger.periods import local_date, month_named
-from stackledger.ledger.views import Month, Tally, added
+from stackledger.ledger.views import MOST, Month, Tally, added
 from stackledger.serve.costs import parts
 from stackledger.serve.costs.chart import cost_chart
 from stackledger.serve.costs.markup import Child, Markup, el, join
@@ -84,12 +84,13 @@ def person_page(
     """One user's month; `bill` is the card that says whether it matches the bill."""
     today, name, whole = local_date(reply.now_us, zone), f"{month.first:%B %Y}", month.whole
     kept = [one for one in reply.kept if one != user]
+    field = parts.user_field(user) if parts.in_no_path(user) else {}
     tables = [("model", "Model"), ("feature", "Feature"), ("team", "Team")]
     return parts.page(
         f"User {user}",
         el("p", f"Kept in the ledger as {', '.join(kept)}.", class_="quiet") if kept else None,
         el("div", [total_card(name, whole, id_="card-chosen"), bill], class_="cards"),
-        el("div", parts.month_chooser(month.first, reply.now_us, reply.reach, zone), class_="bar-of-choices"),
+        el("div", parts.month_chooser(month.first, reply.now_us, reply.reach, zone, **field), class_="bar-of-choices"),
         chosen_days(month.first, month.last, zone),
         cost_chart(month.chart, today, zone.key),
         el(
@@ -131,6 +132,8 @@ def _unpriced(told: Explanation) -> Markup:
     reasons = [
         el("li", f"{parts.calls(rate.calls)}: {rate.unpriced}", class_="bad") for rate in told.rates if rate.unpriced
     ]
+    if more := len(reasons[MOST:]):
+        reasons = [*reasons[:MOST], el("li", f"{parts.count(more, 'reason', 'reasons')} more.", class_="bad")]
     calls = parts.calls(told.unpriced)
     return join(el("p", f"{calls} without a price: their cost is unknown, not zero."), el("ul", reasons))
 

@@ -9,10 +9,12 @@ import asyncio
 import contextlib
 import functools
 import json
+from collections.abc import Callable
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -97,33 +99,35 @@ class CostPages:
         reply: OverviewReply = await self._ask("overview", asked, OverviewReply)
         seen = await self._seen(settings, reply.month.first, _BESIDE_SECONDS)
         budgets = [one.budget(settings.zone) for one in settings.budgets]
-        return _shown(overview_page(reply, zone, self._observer.configuration.root.organisation, budgets, seen))
+        organisation = self._observer.configuration.root.organisation
+        return await _drawn(lambda: overview_page(reply, zone, organisation, budgets, seen))
 
     async def bills(self, request: Request) -> Response:
         """A month's bills beside our estimates, line by line."""
         settings, zone = self._settings()
         month = _month(request)
         reply = await self._bills(settings, month, _ALONE_SECONDS)
-        return _shown(bills_page(Seen(reply, Fraction(settings.bills.tolerance_percent)), zone))
+        seen = Seen(reply, Fraction(settings.bills.tolerance_percent))
+        return await _drawn(lambda: bills_page(seen, zone))
 
     async def statement(self, request: Request) -> Response:
         """A statement as it was signed, to be printed."""
         settings, _ = self._settings()
         asked = StatementRequest(request.path_params["month"], settings.zone, request.path_params["number"])
         found: Stated = await self._ask("statement", asked, Stated)
-        return _shown(printable(json.loads(found.json), found.sha256))
+        return await _drawn(lambda: printable(json.loads(found.json), found.sha256))
 
     async def people(self, request: Request) -> Response:
         """Who costs most. An id that is found leads to its page."""
         settings, zone = self._settings()
         if alone := request.query_params.get("id"):  # an id that no path can hold
-            return await self._person(request, alone)
+            return await self._person(request, unquote(alone))
         find = request.query_params.get("find", "").strip()[:_LONGEST_ID]
         month = _month(request)
         reply: PeopleReply = await self._ask("people", PeopleRequest(settings.zone, month, find), PeopleReply)
         if reply.exact and (reply.hashed or reply.matches == 1):
             return RedirectResponse(parts.user_url(find, month), 303, _HEADERS)
-        return _shown(people_page(reply, find, zone))
+        return await _drawn(lambda: people_page(reply, find, zone))
 
     async def person(self, request: Request) -> Response:
         """What one user cost, on what, at which rates."""
@@ -135,12 +139,14 @@ class CostPages:
         reply: PersonReply = await self._ask("person", asked, PersonReply)
         if reply.month is None or reply.explanation is None:
             return HTMLResponse(stranger_page(user, hashed=reply.hashed), 404, _HEADERS)
-        month, bills = reply.month, settings.bills
+        month, explanation, bills = reply.month, reply.explanation, settings.bills
         asking = SharesRequest(user, month.first, month.last, bills.account, dict(bills.zones))
         seen, shares = await asyncio.gather(
             self._seen(settings, month.first, _BESIDE_SECONDS), self._ask("shares", asking, list[Share])
         )
-        return _shown(person_page(reply, month, reply.explanation, user, zone, bill=person_card(seen, shares, user)))
+        return await _drawn(
+            lambda: person_page(reply, month, explanation, user, zone, bill=person_card(seen, shares, user))
+        )
 
     async def _seen(self, settings: CostSettings, month: date, seconds: float) -> Seen:
         """What is known of a month's bills; a page that is about more does not fail where they cannot be compared."""
@@ -218,5 +224,6 @@ def _month(request: Request) -> date | None:
     return first
 
 
-def _shown(page: str) -> Response:
-    return HTMLResponse(page, 200, _HEADERS)
+async def _drawn(page: Callable[[], str]) -> Response:
+    """A page, made on a thread: it may be long, and the loop answers /metrics meanwhile."""
+    return HTMLResponse(await asyncio.to_thread(page), 200, _HEADERS)
