@@ -119,6 +119,7 @@ def _close(ledger: Open, request: CloseRequest, month: Period, days: tuple[date,
         return CloseReply(checklist, 0, made=False)
     told = _head(request, month, 1, now_us) | {
         "inbox": until.inbox,
+        "topic": until.topic,
         "correction": until.correction,
         "delivery": delivery,
         "book": ledger.book(),
@@ -177,6 +178,7 @@ def _correct(ledger: Open, request: CloseRequest, month: Period, last: Statement
     told = _head(request, month, last.number + 1, now_us) | {
         "corrects": {"number": last.number, "sha256": last.sha256},
         "inbox": now.inbox,
+        "topic": now.topic,
         "correction": now.correction,
         "delivery": delivery,
         "book": ledger.book(),

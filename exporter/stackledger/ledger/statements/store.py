@@ -7,7 +7,7 @@ import json
 from typing import Any, Final
 
 from stackledger.errors import StorageError
-from stackledger.ledger.engines.base import Engine, Statement
+from stackledger.ledger.engines.base import Engine, Statement, topic_commits
 from stackledger.ledger.used import Close
 
 _COLUMNS: Final = ", ".join(Statement._fields)
@@ -40,10 +40,10 @@ def close_of(engine: Engine, month: str, zone: str) -> Close | None:
 def closed_with(statement: Statement) -> Close:
     """What a statement counts."""
     facts: dict[str, Any] = json.loads(statement.facts)
-    return Close(int(facts["inbox"]), int(facts["correction"]))
+    return Close(int(facts["inbox"]), int(facts["correction"]), int(facts.get("topic", -1)))
 
 
 def frontier(engine: Engine) -> Close:
     """All that the ledger has now."""
     (row,) = engine.query("SELECT coalesce(max(number), 0) FROM correction")
-    return Close(engine.progress(), int(row[0]))
+    return Close(engine.progress(), int(row[0]), topic_commits(engine))
