@@ -109,12 +109,16 @@ def _stated(one: Statement) -> Stated:
 def _close(ledger: Open, request: CloseRequest, month: Period, days: tuple[date, date]) -> CloseReply:
     engine = ledger.engine
     now_us = ledger.now_us()
+    ready = [  # before it is decided which calls count: what waits now may be applied meanwhile
+        checks.period_over(Period(request.month, month.from_us, month.until_us), now_us),
+        checks.applied(month, now_us, *ledger.waiting()),
+    ]
     prepare(ledger, request.month)
     until, delivery = frontier(engine), last_delivery(engine)
     terms = Terms(request.account, request.settle_days, request.zones)
-    found = reconciled(engine, *days, now_us, terms, as_of=delivery, rates=ledger.declared.rates())
+    found = reconciled(engine, *days, now_us, terms, as_of=delivery, rates=ledger.declared.rates(), close=until)
     ours = facts.estimate(engine, month, until)
-    checklist = _checks(ledger, request, month, found, _unpriced(ours))
+    checklist = [*ready, *_checks(request, found, _unpriced(ours))]
     if request.dry or not all(one.passed for one in checklist):
         return CloseReply(checklist, 0, made=False)
     told = _head(request, month, 1, now_us) | {
@@ -135,13 +139,8 @@ def _close(ledger: Open, request: CloseRequest, month: Period, days: tuple[date,
     return msgspec.structs.replace(reply, checks=checklist)
 
 
-def _checks(
-    ledger: Open, request: CloseRequest, month: Period, found: Reconciliation, unpriced: list[tuple[str, int]]
-) -> list[Check]:
-    now_us = ledger.now_us()
+def _checks(request: CloseRequest, found: Reconciliation, unpriced: list[tuple[str, int]]) -> list[Check]:
     return [
-        checks.period_over(Period(request.month, month.from_us, month.until_us), now_us),
-        checks.applied(month, now_us, *ledger.waiting()),
         checks.priced(unpriced, set(request.unpriced)),
         checks.billed(found.accounts, set(request.bills)),
         checks.explained(found, Fraction(request.tolerance_percent)),
@@ -222,6 +221,8 @@ def _head(request: CloseRequest, month: Period, number: int, now_us: int) -> fac
 
 
 def _stored(engine: Engine, request: CloseRequest, told: facts.Facts, cause: str, now_us: int) -> CloseReply:
+    if frontier(engine).correction != told["correction"]:  # what an active user cost is asked of the ledger as it is
+        raise QuestionError(f"prices of {request.month} changed while its statement was made: close it again")
     text, digest = facts.encoded(told)
     statement = Statement(
         told["number"], request.month, request.zone, now_us, request.person, request.role, cause, told["delivery"],
