@@ -28,8 +28,9 @@ from stackledger.ledger.statements.store import closed_with, frontier, statement
 class CloseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Close "YYYY-MM" of a zone, or state what changed it since. With `dry` nothing is stored.
 
-    `person` and `role` sign; `unpriced` (provider/model) and `bills` (provider or provider/account) are accepted by
-    name; the others say how bills are to be read.
+    `person` and `role` sign; `unpriced` (provider/model), `bills` (provider or provider/account) and `not_compared` (a
+    currency, or `longer` for lines of more days than the month) are accepted by name; the others say how bills are to
+    be read.
     """
 
     month: str
@@ -38,6 +39,7 @@ class CloseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     role: str = ""
     unpriced: tuple[str, ...] = ()
     bills: tuple[str, ...] = ()
+    not_compared: tuple[str, ...] = ()
     tolerance_percent: str = "1"
     account: str = ""
     settle_days: dict[str, float] = {}
@@ -127,12 +129,17 @@ def _close(ledger: Open, request: CloseRequest, month: Period, days: tuple[date,
         "correction": until.correction,
         "delivery": delivery,
         "book": ledger.book(),
-        "accepted": {"unpriced": sorted(request.unpriced), "bills": sorted(request.bills)},
+        "accepted": {
+            "unpriced": sorted(request.unpriced),
+            "bills": sorted(request.bills),
+            "not_compared": sorted(request.not_compared),
+        },
         "checks": [msgspec.to_builtins(one) for one in checklist],
         "estimate": ours,
         "bills": facts.bills(facts.bill_sums(engine, *_days(days), as_of=delivery)),
         "reconciliation": facts.accounts(found.accounts),
         "converted": facts.converted(found.converted),
+        "not_compared": facts.not_compared(found),
         **per_user_facts(ledger, request.month, delivery, ours["calls"]),
     }
     reply = _stored(engine, request, told, "month closed", now_us)
@@ -143,6 +150,7 @@ def _checks(request: CloseRequest, found: Reconciliation, unpriced: list[tuple[s
     return [
         checks.priced(unpriced, set(request.unpriced)),
         checks.billed(found.accounts, set(request.bills)),
+        checks.compared(found, set(request.not_compared)),
         checks.explained(found, Fraction(request.tolerance_percent)),
     ]
 
