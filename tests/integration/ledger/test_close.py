@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from stackledger import money
@@ -18,7 +19,7 @@ from stackledger.errors import QuestionError, StorageError
 from stackledger.ledger.charges import focus
 from stackledger.ledger.charges.rows import identified
 from stackledger.ledger.charges.store import charges_between, deliver
-from stackledger.ledger.engines.base import Engine, Statement
+from stackledger.ledger.engines.base import Edit, Engine, Statement
 from stackledger.ledger.per_user.declared import Declared
 from stackledger.ledger.per_user.definition import Definition, Llm, Source
 from stackledger.ledger.prices.book import Line, Window
@@ -26,6 +27,7 @@ from stackledger.ledger.rates import Rate, Rates
 from stackledger.ledger.reconcile.answers import Terms
 from stackledger.ledger.reprice import reprice
 from stackledger.ledger.statements.answers import CloseReply, CloseRequest, close_month
+from stackledger.ledger.statements.facts import encoded
 from stackledger.ledger.statements.store import statements
 from stackledger.serve.costs.statement import printable
 from tests.integration.ledger import bill_generator as bills
@@ -212,8 +214,30 @@ def test_a_statement_that_somebody_changed_is_noticed(opened: Opened) -> None:
     told = opened.close()
     digest = hashlib.sha256(b"{}").hexdigest()
     opened.engine.state_month(Statement(2, "2026-09", "UTC", 1, "eve", "none", "forged", 1, digest, told.json))
-    with pytest.raises(StorageError, match="statement 2 of 2026-09 is not as eve signed it"):
+    with pytest.raises(StorageError, match="statement 2 of 2026-09 is not as it was signed"):
         opened.close()
+
+
+def test_what_stands_beside_a_statement_is_what_was_signed(opened: Opened) -> None:
+    engine = opened.engine
+    opened.close()
+    Ledger(engine, bills.prices()).put([msgspec.structs.replace(bills.events()[0], id="late")], 2)
+    first, second = statements(engine, "2026-09", "UTC") if opened.close().made else []
+    known = "UPDATE statement SET {0} = ? WHERE number = ? AND month = '2026-09'"
+    others = {"signed": "the CFO", "role": "board", "delivery": 99, "cause": "x", "made": 2, "sha256": first.sha256}
+    for column, other in others.items():
+        engine.edit([Edit(known.format(column), [other, 2])])
+        with pytest.raises(StorageError, match="statement 2 of 2026-09 is not as it was signed"):
+            statements(engine, "2026-09", "UTC")
+        engine.edit([Edit(known.format(column), [getattr(second, column), 2])])
+    assert statements(engine, "2026-09", "UTC") == [first, second]
+    text, digest = encoded(json.loads(first.facts) | {"book": "another"})  # whole in itself, but not what was corrected
+    engine.edit([Edit(known.format("facts"), [text, 1]), Edit(known.format("sha256"), [digest, 1])])
+    with pytest.raises(StorageError, match="statement 2 of 2026-09 is not as it was signed"):
+        statements(engine, "2026-09", "UTC")
+    engine.edit([Edit("DELETE FROM statement WHERE number = 1")])
+    with pytest.raises(StorageError, match="statement 1 of 2026-09 is not as it was signed"):
+        statements(engine, "2026-09", "UTC")
 
 
 def _fields(one: Any) -> dict[str, Any]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from stackledger import money
-from stackledger.ledger.engines.base import Engine, Statement
+from stackledger.ledger.engines.base import Engine
 from stackledger.ledger.focus.answers import FocusLine, FocusRequest, focus_day
 from stackledger.ledger.per_user.declared import Declared
 from stackledger.ledger.per_user.definition import Definition, Llm, Source
@@ -18,7 +17,7 @@ from stackledger.ledger.report import ask
 from stackledger.ledger.statements.answers import CloseRequest, close_month
 from stackledger.ledger.statements.facts import Facts
 from tests.integration.ledger.building import Ledger, event
-from tests.integration.ledger.declaring import Opened, at
+from tests.integration.ledger.declaring import Opened, at, first_statement
 
 PER_USER = Declared(Definition("UTC", users=Source.LEDGER, infrastructure=False, llm=Llm.ESTIMATE))
 
@@ -80,9 +79,8 @@ def test_a_statement_from_before_they_were_counted_stays_as_it_is(engine: Engine
     ledger = Ledger(engine)
     ledger.put([event(1)], 1)
     signed = reported(engine)
-    facts = json.dumps({"inbox": 1, "correction": 0, "number": 1, "estimate": {"estimated_usd": money.exact(signed)}})
-    digest = hashlib.sha256(facts.encode()).hexdigest()
-    engine.state_month(Statement(1, "2026-03", "UTC", 1, "anna", "finance", "month closed", 0, digest, facts))
+    estimate = {"estimated_usd": money.exact(signed)}
+    engine.state_month(first_statement("2026-03", at(2, 4), inbox=1, correction=0, estimate=estimate))
     ledger.by_topic([event(2)], 1)
     assert cost(exported(engine), correction=False) == signed
     (step,) = close(engine)["changes"]

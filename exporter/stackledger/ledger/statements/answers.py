@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import UTC, date, datetime
+from datetime import date
 from fractions import Fraction
 
 import msgspec
@@ -22,7 +22,7 @@ from stackledger.ledger.statements import checks, facts
 from stackledger.ledger.statements.changes import Between, Step, bill_steps, estimate_steps
 from stackledger.ledger.statements.checks import Check
 from stackledger.ledger.statements.per_user import per_user_facts, prepare
-from stackledger.ledger.statements.store import closed_with, frontier, statements
+from stackledger.ledger.statements.store import closed_with, frontier, instant, statements
 
 
 class CloseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -213,9 +213,6 @@ def _words(steps: list[Step]) -> list[str]:
 
 
 def _head(request: CloseRequest, month: Period, number: int, now_us: int) -> facts.Facts:
-    def instant(at_us: int) -> str:
-        return datetime.fromtimestamp(at_us / 1e6, UTC).isoformat(timespec="seconds")
-
     return {
         "format": 1,
         "number": number,
@@ -231,7 +228,7 @@ def _head(request: CloseRequest, month: Period, number: int, now_us: int) -> fac
 def _stored(engine: Engine, request: CloseRequest, told: facts.Facts, cause: str, now_us: int) -> CloseReply:
     if frontier(engine).correction != told["correction"]:  # what an active user cost is asked of the ledger as it is
         raise QuestionError(f"prices of {request.month} changed while its statement was made: close it again")
-    text, digest = facts.encoded(told)
+    text, digest = facts.encoded(told | {"cause": cause})
     statement = Statement(
         told["number"], request.month, request.zone, now_us, request.person, request.role, cause, told["delivery"],
         digest, text,
