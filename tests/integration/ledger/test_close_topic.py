@@ -16,6 +16,7 @@ from stackledger.ledger.question import Question
 from stackledger.ledger.report import ask
 from stackledger.ledger.statements.answers import CloseRequest, close_month
 from stackledger.ledger.statements.facts import Facts
+from stackledger.serve.costs.statement import printable
 from tests.integration.ledger.building import Ledger, event
 from tests.integration.ledger.declaring import Opened, at, first_statement
 
@@ -57,6 +58,7 @@ def test_a_statement_counts_them_and_a_correction_those_that_come_later(open_eng
     assert (first["estimate"]["calls"], money.parse(first["estimate"]["estimated_usd"])) == (3, signed)
     assert first["per_user"]["calls"] == 3
     assert (first["inbox"], first["topic"]) == (1, 1)
+    assert "inbox 1, Kafka 1, correction 0, delivery 0" in printable(first, "")
 
     engine.close()
     engine = open_engine()  # the numbers go on after a start

@@ -58,13 +58,17 @@ def _parts(facts: Facts, sha256: str) -> Iterator[Markup]:
 
 def _facts(facts: Facts, sha256: str) -> Markup:
     signed = facts["signed"]
+    kafka = f", Kafka {facts['topic']}" if "topic" in facts else ""  # the first statements counted no calls of it
     told = [
         ("Month", f"{facts['month']}, in {facts['zone']}"),
         ("From, until", f"{facts['from']}, {facts['until']} (excluded)"),
         ("Made", facts["made"]),
         ("Signed by", f"{signed['name']} ({signed['role']})"),
         ("Price book", facts["book"]),
-        ("Counts up to", f"inbox {facts['inbox']}, correction {facts['correction']}, delivery {facts['delivery']}"),
+        (
+            "Counts up to",
+            f"inbox {facts['inbox']}{kafka}, correction {facts['correction']}, delivery {facts['delivery']}",
+        ),
     ]
     rows = [el("tr", el("th", name, scope="row"), el("td", value)) for name, value in told]
     rows.append(el("tr", el("th", "SHA-256", scope="row"), el("td", el("code", sha256), " of the statement as JSON")))
