@@ -13,7 +13,15 @@ import msgspec
 import numpy as np
 
 from stackledger.ledger.dimensions import Context, context_key, context_named
-from stackledger.ledger.engines.base import Applied, Engine, Positions, Refused
+from stackledger.ledger.engines.base import (
+    TOPIC_BATCH,
+    TOPIC_COMMITS,
+    Applied,
+    Engine,
+    Positions,
+    Refused,
+    topic_commits,
+)
 from stackledger.ledger.event import Reason, Refusal, UsageEvent
 from stackledger.ledger.inbox import Inbox, Kept
 from stackledger.ledger.intake.names import canonical
@@ -25,10 +33,6 @@ _AT_ONCE: Final = 100_000
 """Events of one commit: enough to make its fixed cost small, few enough to be through in about a second."""
 _NUL: Final = "\0"
 _NUL_SIGN: Final = "\N{SYMBOL FOR NULL}"
-
-
-TOPIC_BATCH: Final = 1 << 62
-"""The number of all that came by a topic: above any of the inbox, whose progress says nothing of it."""
 
 
 class Came(NamedTuple):
@@ -90,9 +94,11 @@ class Applier:
     def take(self, records: Sequence[Record], received_us: int, positions: Positions) -> Applied:
         """Apply records that came another way than the inbox, with where to read on. Raises StorageError."""
         with self.lock:
-            gathered = gathered_from([Came(TOPIC_BATCH, received_us, one) for one in records])
-            rows = self.rows(gathered, {TOPIC_BATCH: received_us}) if gathered.events else _NO_ROWS
-            return self._engine.apply(rows, gathered.refused, 0, positions)
+            commit = topic_commits(self._engine) + 1  # asked each time: a commit that failed may have gone through
+            batch = TOPIC_BATCH + commit
+            gathered = gathered_from([Came(batch, received_us, one) for one in records])
+            rows = self.rows(gathered, {batch: received_us}) if gathered.events else _NO_ROWS
+            return self._engine.apply(rows, gathered.refused, 0, {**positions, TOPIC_COMMITS: commit})
 
     def rows(self, gathered: Gathered, received: dict[int, int]) -> Rows:
         """Columns of the events, priced; those that no row can hold are moved to the refusals."""

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from stackledger.errors import StorageError
 from stackledger.ledger.buckets import BUCKETS
-from stackledger.ledger.engines.base import Engine
+from stackledger.ledger.engines.base import TOPIC_BATCH, Engine
 from stackledger.ledger.horizon import need_calls
 
 _UNITS: Final = ", ".join(f"sum(t.{name})" for name in BUCKETS)
@@ -46,10 +46,14 @@ class Changed(NamedTuple):
 
 
 class Close(NamedTuple):
-    """What a closed month was made of: the last number in the inbox and the last correction that it counts."""
+    """What a closed month was made of: the last number in the inbox and the last correction that it counts.
+
+    `topic` is the last commit that came by a topic; -1 where it counts no call of any, as the first statements do.
+    """
 
     inbox: int
     correction: int
+    topic: int = -1
 
 
 def used(
@@ -63,9 +67,9 @@ def used(
     if not edges:
         return []
     made = "" if close is None else f" AND a.number <= {int(close.correction)}"
-    came = "" if close is None else f" AND t.batch <= {int(close.inbox)}"
+    came = "" if close is None else _came(Close(-1, 0), close)
     if close is not None and late is not None:
-        came = f" AND t.batch > {int(close.inbox)} AND t.batch <= {int(late.inbox)}"
+        came = _came(close, late)
     later = made.replace("a.", "b.")
     first, last = min(one for one, _ in edges), max(one for _, one in edges)
     need_calls(engine, first, "what was used at which price")
@@ -137,6 +141,14 @@ def by_bucket(units: Sequence[int], rate: Mapping[str, int], cost: int | None) -
     if cost is not None and sum(part for _, _, part in parts) != cost:
         raise StorageError("a rate in the ledger does not give the cost that was stored with it: restore a backup")
     return parts
+
+
+def _came(after: Close, until: Close) -> str:
+    """Calls that the second counts and the first does not."""
+    return (
+        f" AND (t.batch > {int(after.inbox)} AND t.batch <= {int(until.inbox)}"
+        f" OR t.batch > {TOPIC_BATCH + int(after.topic)} AND t.batch <= {TOPIC_BATCH + int(until.topic)})"
+    )
 
 
 def _periods(edges: Edges) -> str:

@@ -16,6 +16,7 @@ from stackledger.ledger.engines.base import Applied, Engine, Refused
 from stackledger.ledger.event import UsageEvent
 from stackledger.ledger.prices.book import Line, PriceBook, Rate, Window
 from stackledger.ledger.prices.resolve import Unpriced
+from stackledger.ledger.record import Record
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ATTRIBUTES = ("source", "provider", "model", "team", "feature", "environment", "api_key", "region", "service_tier")
@@ -75,6 +76,10 @@ class Ledger:
         gathered = Gathered(list(events), [batch] * len(events), list(refused), batch)
         rows = self._applier.rows(gathered, {batch: batch * 1000}) if events else _empty(self._applier)
         return self.engine.apply(rows, gathered.refused, batch)
+
+    def by_topic(self, events: Sequence[UsageEvent], offset: int) -> Applied:
+        """Apply events as the message before this offset of a topic."""
+        return self._applier.take([Record(events)], 1000, {("usage", 0): offset})
 
     def one(self, sql: str, parameters: Sequence[object] = ()) -> Any:
         (row,) = self.engine.query(sql, parameters)

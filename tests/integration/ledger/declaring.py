@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import UTC, datetime
+from typing import Any
 
-from stackledger.ledger.engines.base import Engine
+from stackledger.ledger.engines.base import Engine, Statement
 from stackledger.ledger.per_user.declared import Declared
+from stackledger.ledger.statements.store import instant
 
 
 def at(day: int, month: int = 9, year: int = 2026) -> int:
     """Midnight UTC in microseconds."""
     return round(datetime(year, month, day, tzinfo=UTC).timestamp() * 1e6)
+
+
+def first_statement(month: str, made_us: int, **facts: Any) -> Statement:
+    """A month's first statement, in UTC, as the first versions signed them: with these facts and what each has."""
+    signed = {"name": "ada", "role": "finance"}
+    told = {"number": 1, "month": month, "zone": "UTC", "made": instant(made_us), "signed": signed, "delivery": 0}
+    text = json.dumps(told | facts)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return Statement(1, month, "UTC", made_us, "ada", "finance", "month closed", 0, digest, text)
 
 
 class Opened:

@@ -97,7 +97,7 @@ def test_from_a_bill_to_a_signed_month(config: Path, tmp_path: Path, capsys: pyt
     code, _, err = run("close", "2026-09")
     assert (code, "--token-file" in err) == (2, True)
     token = ("--token-file", str(tmp_path / "anna.token"))
-    accepted = ("--accept-unpriced", "openai/old-model", "--accept-bill", "mistral")
+    accepted = ("--accept-unpriced", "openai/old-model", "--accept-bill", "mistral", "--accept-not-compared", "EUR")
     code, out, _ = run("close", "2026-09", *token, *accepted)
     assert (code, "Statement 1 of 2026-09 made" in out) == (0, True)
     statement = json.loads((tmp_path / "data/statements/statement-2026-09-1.json").read_text())

@@ -11,14 +11,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from stackledger import money
 from stackledger.errors import QuestionError, StorageError
 from stackledger.ledger.charges import focus
 from stackledger.ledger.charges.rows import identified
-from stackledger.ledger.charges.store import deliver
-from stackledger.ledger.engines.base import Engine, Statement
+from stackledger.ledger.charges.store import charges_between, deliver
+from stackledger.ledger.engines.base import Edit, Engine, Statement
 from stackledger.ledger.per_user.declared import Declared
 from stackledger.ledger.per_user.definition import Definition, Llm, Source
 from stackledger.ledger.prices.book import Line, Window
@@ -26,7 +27,9 @@ from stackledger.ledger.rates import Rate, Rates
 from stackledger.ledger.reconcile.answers import Terms
 from stackledger.ledger.reprice import reprice
 from stackledger.ledger.statements.answers import CloseReply, CloseRequest, close_month
+from stackledger.ledger.statements.facts import encoded
 from stackledger.ledger.statements.store import statements
+from stackledger.serve.costs.statement import printable
 from tests.integration.ledger import bill_generator as bills
 from tests.integration.ledger import declaring
 from tests.integration.ledger.building import Ledger, flat_rate
@@ -39,7 +42,8 @@ class Opened(declaring.Opened):
     def close(self, **more: Any) -> CloseReply:
         known = {
             "month": "2026-09", "zone": "UTC", "person": "anna", "role": "finance", "account": "tag.account",
-            "unpriced": ("openai/old-model",), "bills": ("mistral",), "tolerance_percent": "1",
+            "unpriced": ("openai/old-model",), "bills": ("mistral",), "not_compared": ("EUR",),
+            "tolerance_percent": "1",
         }  # fmt: skip
         return close_month(self, CloseRequest(**(known | more)))
 
@@ -84,7 +88,7 @@ def test_a_statement_says_what_was_signed_and_by_whom(opened: Opened) -> None:
     told = json.loads(reply.json)
     assert told["signed"] == {"name": "anna", "role": "finance"}
     assert (told["zone"], told["book"], told["inbox"], told["delivery"]) == ("UTC", "book-1", 1, 1)
-    assert told["accepted"] == {"unpriced": ["openai/old-model"], "bills": ["mistral"]}
+    assert told["accepted"] == {"unpriced": ["openai/old-model"], "bills": ["mistral"], "not_compared": ["EUR"]}
     (whole,) = opened.engine.query("SELECT sum(cost) FROM llm_call")
     assert money.parse(told["estimate"]["estimated_usd"]) == whole[0]
     known = [line["estimated_usd"] for line in told["estimate"]["lines"] if line["estimated_usd"] is not None]
@@ -100,6 +104,30 @@ def test_a_statement_says_what_was_signed_and_by_whom(opened: Opened) -> None:
     again = opened.close()
     assert (again.number, again.made, again.sha256) == (1, False, reply.sha256)
     assert again.checks[0].passed
+
+
+def test_lines_of_bills_that_are_not_compared_are_accepted_by_name_and_told(opened: Opened) -> None:
+    """One in a currency without a rate; and one that runs into the next month, which is in no sum of bills."""
+    stored = [one.charge for one in charges_between(opened.engine, "bill", at(1), at(1, 10))]
+    tax = next(one for one in stored if one.billed == money.parse("7.77"))
+    half = tax._replace(source="x", account="x", from_us=at(15), until_us=at(15, 10), row_id="half")
+    deliver(opened.engine, [half], 6)
+    for accepted, missing in (((), "EUR, longer"), (("EUR",), "longer"), (("longer",), "EUR")):
+        (check,) = [one for one in opened.close(not_compared=accepted).checks if not one.passed]
+        assert check.name == "every line of a bill is compared"
+        assert check.detail.endswith(f"declare the rate, or --accept-not-compared each of {missing}")
+    reply = opened.close(not_compared=("EUR", "longer"))
+    told = json.loads(reply.json)
+    left = {"lines_for_longer": 1, "lines_for_longer_usd": "7.77", "other_currencies": {"EUR": "9.00"}}
+    assert told["not_compared"] == left
+    assert told["accepted"]["not_compared"] == ["EUR", "longer"]
+    assert not any(one["source"] == "x" for one in told["bills"])
+    page = printable(told, reply.sha256)
+    part = page.split("<h2>Not compared</h2>")[1].split("<h2>")[0]
+    assert ('<data value="9.00">' in part, '<data value="7.77">' in part) == (True, True)
+    assert "accepted without a comparison: longer" in page
+    del told["not_compared"], told["accepted"]["not_compared"]  # as statements of before are
+    assert "Not compared" not in printable(told, reply.sha256)
 
 
 def test_a_statement_says_what_an_active_user_cost(opened: Opened, tmp_path: Path) -> None:
@@ -186,8 +214,30 @@ def test_a_statement_that_somebody_changed_is_noticed(opened: Opened) -> None:
     told = opened.close()
     digest = hashlib.sha256(b"{}").hexdigest()
     opened.engine.state_month(Statement(2, "2026-09", "UTC", 1, "eve", "none", "forged", 1, digest, told.json))
-    with pytest.raises(StorageError, match="statement 2 of 2026-09 is not as eve signed it"):
+    with pytest.raises(StorageError, match="statement 2 of 2026-09 is not as it was signed"):
         opened.close()
+
+
+def test_what_stands_beside_a_statement_is_what_was_signed(opened: Opened) -> None:
+    engine = opened.engine
+    opened.close()
+    Ledger(engine, bills.prices()).put([msgspec.structs.replace(bills.events()[0], id="late")], 2)
+    first, second = statements(engine, "2026-09", "UTC") if opened.close().made else []
+    known = "UPDATE statement SET {0} = ? WHERE number = ? AND month = '2026-09'"
+    others = {"signed": "the CFO", "role": "board", "delivery": 99, "cause": "x", "made": 2, "sha256": first.sha256}
+    for column, other in others.items():
+        engine.edit([Edit(known.format(column), [other, 2])])
+        with pytest.raises(StorageError, match="statement 2 of 2026-09 is not as it was signed"):
+            statements(engine, "2026-09", "UTC")
+        engine.edit([Edit(known.format(column), [getattr(second, column), 2])])
+    assert statements(engine, "2026-09", "UTC") == [first, second]
+    text, digest = encoded(json.loads(first.facts) | {"book": "another"})  # whole in itself, but not what was corrected
+    engine.edit([Edit(known.format("facts"), [text, 1]), Edit(known.format("sha256"), [digest, 1])])
+    with pytest.raises(StorageError, match="statement 2 of 2026-09 is not as it was signed"):
+        statements(engine, "2026-09", "UTC")
+    engine.edit([Edit("DELETE FROM statement WHERE number = 1")])
+    with pytest.raises(StorageError, match="statement 1 of 2026-09 is not as it was signed"):
+        statements(engine, "2026-09", "UTC")
 
 
 def _fields(one: Any) -> dict[str, Any]:

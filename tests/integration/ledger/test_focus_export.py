@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -15,13 +14,14 @@ import yaml
 
 from stackledger import money
 from stackledger.cli import main
-from stackledger.ledger.engines.base import Engine, Statement
+from stackledger.ledger.engines.base import Engine
 from stackledger.ledger.focus.answers import FocusReply, FocusRequest, focus_day
 from stackledger.ledger.focus.columns import DECIMALS, MANDATORY
 from stackledger.ledger.question import Question
 from stackledger.ledger.report import ask
 from stackledger.ledger.reprice import reprice
 from tests.integration.ledger.building import Ledger, PriceList, event, flat_rate, varied
+from tests.integration.ledger.declaring import first_statement
 
 # Written out here once more, from the specification: 21 columns in either version.
 SPECIFIED = {
@@ -79,9 +79,7 @@ def test_what_changes_a_closed_month_is_a_correction(engine: Engine) -> None:
     ledger = Ledger(engine)
     ledger.put([event(1), event(2, model="m99")], 1)
     closed = round(datetime(2026, 4, 2, tzinfo=UTC).timestamp() * 1e6)
-    facts = '{"inbox":1,"correction":0}'
-    digest = hashlib.sha256(facts.encode()).hexdigest()
-    engine.state_month(Statement(1, "2026-03", "UTC", closed, "ada", "finance", "close", 0, digest, facts))
+    engine.state_month(first_statement("2026-03", closed, inbox=1, correction=0))
     march = round(datetime(2026, 3, 1, tzinfo=UTC).timestamp() * 1e6)
     before = total(days(engine))
     assert not any(line.correction for one in days(engine) for line in one.lines)

@@ -110,6 +110,20 @@ def test_a_part_of_a_month_leaves_the_lines_of_the_month_out_and_says_so(billed:
     assert boundary == [money.parse("-0.3")]  # seen by the day after, which was not asked about
 
 
+def test_what_is_for_the_month_before_or_after_is_no_line_of_this_one(billed: Engine) -> None:
+    """Lines of a whole month touch the day before, which is read as well; one that runs into this month is told."""
+    for first, until in ((FIRST + 30, FIRST + 61), (FIRST - 30, FIRST)):
+        found = compared(billed, first=first, until=until)
+        assert (found.longer_lines, found.longer_amount, found.other_currencies) == (0, 0, {})
+    found = compared(billed, first=FIRST + 29, until=FIRST + 60)
+    assert found.longer_lines == 5
+    (tax,) = (
+        one.charge for one in charges_between(billed, "bill", 0, LATER) if one.charge.billed == money.parse("7.77")
+    )
+    euro = reconcile([], [tax._replace(currency="EUR")], Span(FIRST + 9, FIRST + 10, LATER))
+    assert euro.other_currencies == {"EUR": money.parse("7.77")}  # of the whole month, not compared either
+
+
 def test_the_comparison_changes_no_estimate(billed: Engine) -> None:
     before = Ledger(billed).state()
     compared(billed)

@@ -160,6 +160,63 @@ def test_what_is_missing_or_was_changed_is_written_again_and_nothing_else(closed
         write_missing(tmp_path / "file" / "folder", closed.all)
 
 
+def test_what_was_changed_together_with_its_hash_is_written_again(closed: CloseReply, tmp_path: Path) -> None:
+    folder = tmp_path / "statements"
+    write_missing(folder, closed.all)
+    whole = {path.name: path.read_bytes() for path in folder.glob("*")}
+    name = "statement-2026-09-1"
+    doctored = {
+        "csv": b"side,amount\n",
+        "html": whole[f"{name}.html"].replace(b"anna", b"eve"),
+        "parquet": _parquet(folder / f"{name}.parquet", tmp_path, "SELECT * REPLACE (amount + 1 AS amount)"),
+    }
+    for end, data in doctored.items():
+        (folder / f"{name}.{end}").write_bytes(data)
+        _hash_again(folder, name)
+        write_missing(folder, closed.all)
+        assert {path.name: path.read_bytes() for path in folder.glob("*")} == whole
+    (folder / f"{name}.parquet").write_bytes(b"no Parquet")
+    _hash_again(folder, name)
+    write_missing(folder, closed.all)
+    assert {path.name: path.read_bytes() for path in folder.glob("*")} == whole
+    other = _parquet(folder / f"{name}.parquet", tmp_path, "SELECT *")  # as another version may write the same rows
+    assert other != whole[f"{name}.parquet"]
+    (folder / f"{name}.parquet").write_bytes(other)
+    _hash_again(folder, name)
+    write_missing(folder, closed.all)
+    assert (folder / f"{name}.parquet").read_bytes() == other
+
+
+def test_the_month_of_another_zone_has_files_of_its_own(closed: CloseReply, opened: Opened, tmp_path: Path) -> None:
+    folder = tmp_path / "statements"
+    write_missing(folder, closed.all)
+    whole = {path.name: path.read_bytes() for path in folder.glob("*")}
+    berlin = opened.close(zone="Europe/Berlin", tolerance_percent="100").all
+    for _ in range(2):
+        assert write_missing(folder, berlin) == "statement-2026-09-Europe-Berlin-1"
+        assert write_missing(folder, closed.all) == "statement-2026-09-2"
+        found = {path.name: path.read_bytes() for path in folder.glob("*")}
+        assert whole.items() <= found.items()
+        assert len(found) == len(whole) + 5
+    assert json.loads(found["statement-2026-09-Europe-Berlin-1.json"])["zone"] == "Europe/Berlin"
+
+
+def _parquet(path: Path, tmp_path: Path, select: str) -> bytes:
+    """The statement's Parquet with other lines, or written otherwise, and the same metadata."""
+    kept = duckdb.sql(f"SELECT key::VARCHAR, value::VARCHAR FROM parquet_kv_metadata('{path}')").fetchall()
+    told = ", ".join(f"{key}: '{value}'" for key, value in kept)
+    out = tmp_path / "other.parquet"
+    duckdb.sql(f"COPY ({select} FROM '{path}') TO '{out}' (FORMAT parquet, CODEC zstd, KV_METADATA {{{told}}})")
+    return out.read_bytes()
+
+
+def _hash_again(folder: Path, name: str) -> None:
+    """As somebody does who wants the hashes to hold."""
+    ends = ("json", "csv", "parquet", "html")
+    lines = [f"{hashlib.sha256((folder / f'{name}.{end}').read_bytes()).hexdigest()}  {name}.{end}\n" for end in ends]
+    (folder / f"{name}.sha256").write_text("".join(lines))
+
+
 def test_cut_off_at_any_step_of_writing_there_are_whole_files_or_none(
     closed: CloseReply, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

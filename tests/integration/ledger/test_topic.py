@@ -314,7 +314,7 @@ def test_it_logs_in_as_configured_and_a_refused_login_is_told(kept: Kept, start:
             _read_all(reader)
         reader.close()
     assert _ids(kept) == ["a"]
-    assert kept.engine.query("SELECT * FROM position") == [("usage", 0, 1)]
+    assert kept.engine.positions("usage") == {0: 1}
 
 
 def test_settings() -> None:

@@ -35,6 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--accept-bill", action="append", default=[], metavar="PROVIDER[/ACCOUNT]", help="close without its final bill"
     )
+    parser.add_argument(
+        "--accept-not-compared",
+        action="append",
+        default=[],
+        metavar="CURRENCY",
+        help="close though bills have lines in it without a rate; `longer`: lines for more days than the month",
+    )
     parser.add_argument("--out", metavar="DIR", help="where the statement is written; default: statements in data_dir")
     parser.add_argument("--dry-run", action="store_true", help="show the checklist, and state nothing")
 
@@ -56,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         role=person.role if person else "",
         unpriced=tuple(arguments.accept_unpriced),
         bills=tuple(arguments.accept_bill),
+        not_compared=tuple(arguments.accept_not_compared),
         tolerance_percent=str(bills.tolerance_percent),
         account=bills.account,
         settle_days=dict(bills.settle_days),

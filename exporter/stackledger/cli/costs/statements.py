@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -27,48 +27,89 @@ OTHERS: Final = (".csv", ".parquet", ".html", ".sha256")
 def write_missing(folder: Path, statements: Sequence[Stated]) -> str:
     """Write those of a month's statements that are not in the folder as they were signed; the name of the last one.
 
+    Names have the zone where the folder has statements of the month of another zone, which is another month: they stay.
     Raises OutputError where the folder cannot be written.
     """
     name = ""
-    for one in statements:
-        name = f"statement-{one.month}-{one.number}"
-        try:
-            if not _whole(folder, name, one.sha256):
-                _write(folder, name, one)
-        except OSError as error:
-            raise OutputError(
-                f"{folder} cannot be written: {error.strerror or error}; the statement is kept, run the command again"
-            ) from error
+    try:
+        for one in statements:
+            facts: Facts = json.loads(one.json)
+            zone = f"-{facts['zone'].replace('/', '-')}" if _has_others(folder, one.month, facts["zone"]) else ""
+            name = f"statement-{one.month}{zone}-{one.number}"
+            files = _files(name, facts, one)
+            if not _whole(folder, name, files):
+                _write(folder, name, files)
+    except OSError as error:
+        raise OutputError(
+            f"{folder} cannot be written: {error.strerror or error}; the statement is kept, run the command again"
+        ) from error
     return name
 
 
-def _whole(folder: Path, name: str, sha256: str) -> bool:
-    """Whether all files are there, each with the hash that was written for it, and the statement with its own."""
-    try:
-        lines = (folder / f"{name}.sha256").read_text().splitlines()
-        told = {file: digest for digest, _, file in (line.partition("  ") for line in lines)}
-        found = {file: hashlib.sha256((folder / file).read_bytes()).hexdigest() for file in told}
-    except (FileNotFoundError, ValueError):
-        return False
-    wanted = {f"{name}{end}" for end in (".json", *OTHERS) if end != ".sha256"}
-    return found == told and wanted == set(told) and told[f"{name}.json"] == sha256
+def _has_others(folder: Path, month: str, zone: str) -> bool:
+    """Whether a name without a zone is taken by a whole statement of another zone."""
+    for path in folder.glob(f"statement-{month}-[0-9]*.json"):
+        data, hashes = path.read_bytes(), path.with_suffix(".sha256")
+        if hashes.exists() and hashes.read_bytes().startswith(hashlib.sha256(data).hexdigest().encode()):
+            try:
+                kept = json.loads(data)["zone"]
+            except (ValueError, TypeError, KeyError):
+                continue  # no statement
+            if kept != zone:
+                return True
+    return False
 
 
-def _write(folder: Path, name: str, one: Stated) -> None:
+def _files(name: str, facts: Facts, one: Stated) -> dict[str, bytes]:
+    """What the statement gives, by the names of the files."""
     from stackledger.ledger.statements.facts import table
     from stackledger.serve.costs.statement import printable
 
-    facts: Facts = json.loads(one.json)
-    files = {
+    return {
         f"{name}.json": one.json.encode(),
         f"{name}.csv": table(facts).encode(),
         f"{name}.parquet": _parquet(facts, one),
         f"{name}.html": printable(facts, one.sha256).encode(),
     }
+
+
+def _whole(folder: Path, name: str, files: Mapping[str, bytes]) -> bool:
+    """Whether all files are there with what the statement gives, and the hashes are theirs."""
+    try:
+        kept = {file: (folder / file).read_bytes() for file in files}
+        hashes = (folder / f"{name}.sha256").read_bytes()
+    except FileNotFoundError:
+        return False
+    differing = [file for file, data in files.items() if kept[file] != data]
+    if hashes != _hashes(kept) or differing not in ([], [f"{name}.parquet"]):
+        return False
+    return all(_content(kept[file]) == _content(files[file]) for file in differing)
+
+
+def _write(folder: Path, name: str, files: Mapping[str, bytes]) -> None:
     for file, data in files.items():
         replace(folder / file, data)
-    hashes = "".join(f"{hashlib.sha256(data).hexdigest()}  {file}\n" for file, data in files.items())
-    replace(folder / f"{name}.sha256", hashes.encode())
+    replace(folder / f"{name}.sha256", _hashes(files))
+
+
+def _hashes(files: Mapping[str, bytes]) -> bytes:
+    return "".join(f"{hashlib.sha256(data).hexdigest()}  {file}\n" for file, data in files.items()).encode()
+
+
+def _content(parquet: bytes) -> object:
+    """Columns, rows and metadata, which stay where another version writes other bytes; None of what is no Parquet."""
+    import duckdb
+
+    with duckdb.connect() as db, tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "lines.parquet"
+        path.write_bytes(parquet)
+        try:
+            lines = db.execute("SELECT * FROM read_parquet(?)", [str(path)])
+            columns, rows = lines.description, lines.fetchall()
+            told = db.execute("SELECT key, value FROM parquet_kv_metadata(?) ORDER BY key", [str(path)]).fetchall()
+        except duckdb.Error:
+            return None
+    return columns, rows, told
 
 
 def _parquet(facts: Facts, one: Stated) -> bytes:

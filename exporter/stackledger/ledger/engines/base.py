@@ -10,7 +10,7 @@ refusal      events that were not taken, with the reason
 progress     the number in the inbox up to which all is applied
 charge       lines of bills, with the delivery that brought each and the one that replaced it; never summed with calls
 statement    closed months: what was signed, and later what changed it
-position     the same for each partition of a topic in Kafka
+position     the same for each partition of a topic in Kafka, and how many commits came by topics
 kept         the first day whose calls are all there; of days before it only the sums are
 job          work of the calendar that was done, by name and day
 """
@@ -145,6 +145,14 @@ class Edit(NamedTuple):
 Positions: TypeAlias = Mapping[tuple[str, int], int]
 """The next offset to read of each topic and partition."""
 
+TOPIC_BATCH: Final = 1 << 62
+"""What came by a topic has this number and more: above any of the inbox, whose progress says nothing of it.
+
+Each commit of it has the next one, so that a closed month tells which it counts; the first ledgers had this alone.
+"""
+TOPIC_COMMITS: Final = ("", 0)
+"""The position that tells how many commits came by topics: it is stored in the same transaction as their rows."""
+
 STORE_POSITION: Final = (
     "INSERT INTO position (topic, part, next_offset) VALUES (?, ?, ?)"
     " ON CONFLICT (topic, part) DO UPDATE SET next_offset = excluded.next_offset"
@@ -232,6 +240,12 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Close the store."""
+
+
+def topic_commits(engine: Engine) -> int:
+    """How many commits came by topics. Raises StorageError."""
+    topic, part = TOPIC_COMMITS
+    return engine.positions(topic).get(part, 0)
 
 
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {

@@ -23,6 +23,7 @@ from stackledger.ledger.reconcile.currencies import Converted, in_usd
 from stackledger.ledger.reconcile.estimates import EPOCH, estimates
 from stackledger.ledger.reconcile.values import AccountSum, Cause, Compared, Reconciliation
 from stackledger.ledger.rows import DAY_US
+from stackledger.ledger.used import Close
 
 
 class ReconcileRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -136,8 +137,12 @@ def reconciled(
     *,
     as_of: int | None = None,
     rates: Rates | None = None,
+    close: Close | None = None,
 ) -> Reconciliation:
-    """The comparison of these days, both included, with bills as they were after a delivery, or are now."""
+    """The comparison of these days, both included, with bills as they were after a delivery, or are now.
+
+    The calls are those that `close` counts, or all that there are now.
+    """
     account = terms.account
     known = account in ATTRIBUTES and account != "user"
     if account and not known and not (account.startswith(TAG) and len(account) > len(TAG)):
@@ -149,7 +154,7 @@ def reconciled(
     except ValueError as error:
         raise QuestionError(str(error)) from None
     begin, end = (first - EPOCH).days, (last - EPOCH).days + 1
-    ours = estimates(engine, begin - 1, end + 1, account, zones)
+    ours = estimates(engine, begin - 1, end + 1, account, zones, close=close)
     stored = charges_between(engine, Kind.BILL, (begin - 1) * DAY_US, (end + 1) * DAY_US, as_of=as_of)
     bills = in_usd((one.charge for one in stored), rates or Rates(), (begin, end))
     span = Span(begin, end, now_us, terms.settle_days, by_account=bool(account), steps=bills.steps)

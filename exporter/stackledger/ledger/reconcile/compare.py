@@ -54,6 +54,10 @@ class Span:
         """Whether these days are among them."""
         return first >= self.first and until <= self.until
 
+    def touches(self, first: int, until: int) -> bool:
+        """Whether any of these days is among them."""
+        return first < self.until and until > self.first
+
 
 def reconcile(ours: Sequence[Estimate], charges: Iterable[Charge], span: Span) -> Reconciliation:
     """Compare. Both sides should also have the day before and the day after, so that a shift is seen at the edges."""
@@ -62,7 +66,7 @@ def reconcile(ours: Sequence[Estimate], charges: Iterable[Charge], span: Span) -
     for one in charges:
         if one.currency == USD:
             lines.append(one if span.by_account else one._replace(account=""))
-        elif span.holds(*days_of(one)):
+        elif span.touches(*days_of(one)):
             others[one.currency] += one.billed
     usage = [one for one in lines if _is_usage(one)]
     names = Names(usage)
@@ -74,14 +78,14 @@ def reconcile(ours: Sequence[Estimate], charges: Iterable[Charge], span: Span) -
         for cell in of_key:
             if span.holds(cell.first, cell.until):
                 found.append(_line(key, cell, grounds.models(key)))
-            elif cell.until - cell.first > 1 and cell.lines:
+            elif cell.lines and span.touches(cell.first, cell.until):
                 longer.append(cell.billed)
     for one in lines:
         if _is_usage(one) and names.of_charge(one) is not None:
             continue
         if span.holds(*days_of(one)):
             found.append(_lump(one, grounds))
-        elif days_of(one)[1] - days_of(one)[0] > 1:
+        elif span.touches(*days_of(one)):
             longer.append(one.billed)
     accounts = _accounts(found, ours, lines, span)
     return Reconciliation(found, accounts, dict(others), len(longer), sum(longer))

@@ -1,4 +1,4 @@
-"""Our own side of the comparison: what calls used by day, as the ledger has them now."""
+"""Our own side of the comparison: what calls used by day, as the ledger has them now or had them at a close."""
 
 from __future__ import annotations
 
@@ -16,14 +16,20 @@ from stackledger.ledger.engines.base import Engine
 from stackledger.ledger.pages import contexts
 from stackledger.ledger.periods import midnight
 from stackledger.ledger.reconcile.values import Estimate
-from stackledger.ledger.used import Edges, by_bucket, rates, used
+from stackledger.ledger.used import Close, Edges, by_bucket, rates, used
 
 EPOCH: Final = date(1970, 1, 1)
 UTC_ZONE: Final = ZoneInfo("UTC")
 
 
 def estimates(
-    engine: Engine, first_day: int, until_day: int, account: str = "", zones: Mapping[str, ZoneInfo] | None = None
+    engine: Engine,
+    first_day: int,
+    until_day: int,
+    account: str = "",
+    zones: Mapping[str, ZoneInfo] | None = None,
+    *,
+    close: Close | None = None,
 ) -> list[Estimate]:
     """Units and cost by day, provider, account, model and bucket.
 
@@ -33,7 +39,7 @@ def estimates(
     found = []
     for zone in {UTC_ZONE, *of_provider.values()}:
         edges = [(midnight(_date(day), zone), midnight(_date(day + 1), zone)) for day in range(first_day, until_day)]
-        days = _Days(engine, first_day, account)
+        days = _Days(engine, first_day, account, close)
         found += [one for one in days.sums(edges) if of_provider.get(one.provider, UTC_ZONE) == zone]
     return sorted(found)
 
@@ -41,14 +47,15 @@ def estimates(
 class _Days:
     """The sums of some days."""
 
-    def __init__(self, engine: Engine, first_day: int, account: str) -> None:
+    def __init__(self, engine: Engine, first_day: int, account: str, close: Close | None) -> None:
         self._engine = engine
         self._first = first_day
         self._account = account
+        self._close = close
 
     def sums(self, edges: Edges) -> list[Estimate]:
         """Of all providers."""
-        rows = used(self._engine, edges)
+        rows = used(self._engine, edges, close=self._close)
         known = contexts(self._engine, sorted({one.context for one in rows})) if rows else {}
         amounts = rates(self._engine, [one.rate for one in rows])
         sums: dict[tuple[str, str, int, str, str], list[int]] = defaultdict(lambda: [0, 0, 0])

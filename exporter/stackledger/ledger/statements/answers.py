@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import UTC, date, datetime
+from datetime import date
 from fractions import Fraction
 
 import msgspec
@@ -22,14 +22,15 @@ from stackledger.ledger.statements import checks, facts
 from stackledger.ledger.statements.changes import Between, Step, bill_steps, estimate_steps
 from stackledger.ledger.statements.checks import Check
 from stackledger.ledger.statements.per_user import per_user_facts, prepare
-from stackledger.ledger.statements.store import closed_with, frontier, statements
+from stackledger.ledger.statements.store import closed_with, frontier, instant, statements
 
 
 class CloseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Close "YYYY-MM" of a zone, or state what changed it since. With `dry` nothing is stored.
 
-    `person` and `role` sign; `unpriced` (provider/model) and `bills` (provider or provider/account) are accepted by
-    name; the others say how bills are to be read.
+    `person` and `role` sign; `unpriced` (provider/model), `bills` (provider or provider/account) and `not_compared` (a
+    currency, or `longer` for lines of more days than the month) are accepted by name; the others say how bills are to
+    be read.
     """
 
     month: str
@@ -38,6 +39,7 @@ class CloseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     role: str = ""
     unpriced: tuple[str, ...] = ()
     bills: tuple[str, ...] = ()
+    not_compared: tuple[str, ...] = ()
     tolerance_percent: str = "1"
     account: str = ""
     settle_days: dict[str, float] = {}
@@ -109,40 +111,46 @@ def _stated(one: Statement) -> Stated:
 def _close(ledger: Open, request: CloseRequest, month: Period, days: tuple[date, date]) -> CloseReply:
     engine = ledger.engine
     now_us = ledger.now_us()
+    ready = [  # before it is decided which calls count: what waits now may be applied meanwhile
+        checks.period_over(Period(request.month, month.from_us, month.until_us), now_us),
+        checks.applied(month, now_us, *ledger.waiting()),
+    ]
     prepare(ledger, request.month)
     until, delivery = frontier(engine), last_delivery(engine)
     terms = Terms(request.account, request.settle_days, request.zones)
-    found = reconciled(engine, *days, now_us, terms, as_of=delivery, rates=ledger.declared.rates())
+    found = reconciled(engine, *days, now_us, terms, as_of=delivery, rates=ledger.declared.rates(), close=until)
     ours = facts.estimate(engine, month, until)
-    checklist = _checks(ledger, request, month, found, _unpriced(ours))
+    checklist = [*ready, *_checks(request, found, _unpriced(ours))]
     if request.dry or not all(one.passed for one in checklist):
         return CloseReply(checklist, 0, made=False)
     told = _head(request, month, 1, now_us) | {
         "inbox": until.inbox,
+        "topic": until.topic,
         "correction": until.correction,
         "delivery": delivery,
         "book": ledger.book(),
-        "accepted": {"unpriced": sorted(request.unpriced), "bills": sorted(request.bills)},
+        "accepted": {
+            "unpriced": sorted(request.unpriced),
+            "bills": sorted(request.bills),
+            "not_compared": sorted(request.not_compared),
+        },
         "checks": [msgspec.to_builtins(one) for one in checklist],
         "estimate": ours,
         "bills": facts.bills(facts.bill_sums(engine, *_days(days), as_of=delivery)),
         "reconciliation": facts.accounts(found.accounts),
         "converted": facts.converted(found.converted),
+        "not_compared": facts.not_compared(found),
         **per_user_facts(ledger, request.month, delivery, ours["calls"]),
     }
     reply = _stored(engine, request, told, "month closed", now_us)
     return msgspec.structs.replace(reply, checks=checklist)
 
 
-def _checks(
-    ledger: Open, request: CloseRequest, month: Period, found: Reconciliation, unpriced: list[tuple[str, int]]
-) -> list[Check]:
-    now_us = ledger.now_us()
+def _checks(request: CloseRequest, found: Reconciliation, unpriced: list[tuple[str, int]]) -> list[Check]:
     return [
-        checks.period_over(Period(request.month, month.from_us, month.until_us), now_us),
-        checks.applied(month, now_us, *ledger.waiting()),
         checks.priced(unpriced, set(request.unpriced)),
         checks.billed(found.accounts, set(request.bills)),
+        checks.compared(found, set(request.not_compared)),
         checks.explained(found, Fraction(request.tolerance_percent)),
     ]
 
@@ -177,6 +185,7 @@ def _correct(ledger: Open, request: CloseRequest, month: Period, last: Statement
     told = _head(request, month, last.number + 1, now_us) | {
         "corrects": {"number": last.number, "sha256": last.sha256},
         "inbox": now.inbox,
+        "topic": now.topic,
         "correction": now.correction,
         "delivery": delivery,
         "book": ledger.book(),
@@ -204,9 +213,6 @@ def _words(steps: list[Step]) -> list[str]:
 
 
 def _head(request: CloseRequest, month: Period, number: int, now_us: int) -> facts.Facts:
-    def instant(at_us: int) -> str:
-        return datetime.fromtimestamp(at_us / 1e6, UTC).isoformat(timespec="seconds")
-
     return {
         "format": 1,
         "number": number,
@@ -220,7 +226,9 @@ def _head(request: CloseRequest, month: Period, number: int, now_us: int) -> fac
 
 
 def _stored(engine: Engine, request: CloseRequest, told: facts.Facts, cause: str, now_us: int) -> CloseReply:
-    text, digest = facts.encoded(told)
+    if frontier(engine).correction != told["correction"]:  # what an active user cost is asked of the ledger as it is
+        raise QuestionError(f"prices of {request.month} changed while its statement was made: close it again")
+    text, digest = facts.encoded(told | {"cause": cause})
     statement = Statement(
         told["number"], request.month, request.zone, now_us, request.person, request.role, cause, told["delivery"],
         digest, text,

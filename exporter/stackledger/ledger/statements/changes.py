@@ -47,7 +47,8 @@ def estimate_steps(engine: Engine, month: Period, between: Between) -> Iterator[
     unpriced = sum(one.calls for one in late if one.cost is None)
     if calls:
         told = f", {unpriced:,} of them without a known price" if unpriced else ""
-        yield Step(ESTIMATE, "", USD, before, before + amount, f"{calls:,} calls that came after the close{told}")
+        came = "after the close" if then.topic >= 0 else "after the close, or by Kafka"  # counted by no first statement
+        yield Step(ESTIMATE, "", USD, before, before + amount, f"{calls:,} calls that came {came}{told}")
         before += amount
     rows = engine.query(
         "SELECT number, cause, count(*), coalesce(sum(cost), 0), coalesce(sum(cost_before), 0) FROM correction"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from fractions import Fraction
+from typing import Final
 
 import msgspec
 
@@ -57,6 +58,23 @@ def billed(accounts: Sequence[AccountSum], accepted: Collection[str]) -> Check:
             open_.append(f"{name} ({one.status}, {one.days_billed} of {one.days_used} days)")
     told = f"not all billed: {', '.join(open_)}: import the bill, or --accept-bill each of them" if open_ else ""
     return Check("every bill is there and final", not open_, told or (f"accepted: {', '.join(done)}" if done else ""))
+
+
+LONGER: Final = "longer"
+"""The name by which lines for more days than the month are accepted."""
+
+
+def compared(found: Reconciliation, accepted: Collection[str]) -> Check:
+    """No line of a bill is left out of the comparison, or what is was accepted by name."""
+    left = {name: f"{money.exact(amount)} {name} without a rate" for name, amount in found.other_currencies.items()}
+    if found.longer_lines:
+        amount = money.exact(found.longer_amount)
+        left[LONGER] = f"{found.longer_lines:,} lines of {amount} USD for more days than the month"
+    open_ = [name for name in left if name not in accepted]
+    told = f"not compared: {', '.join(left[name] for name in open_)}"
+    remedy = f"declare the rate, or --accept-not-compared each of {', '.join(open_)}"
+    done = f"accepted: {', '.join(left.values())}" if left else ""
+    return Check("every line of a bill is compared", not open_, f"{told}: {remedy}" if open_ else done)
 
 
 def explained(found: Reconciliation, tolerance_percent: Fraction) -> Check:

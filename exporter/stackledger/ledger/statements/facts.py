@@ -19,7 +19,7 @@ from stackledger.ledger.pages import contexts
 from stackledger.ledger.periods import Period
 from stackledger.ledger.reconcile.cells import days_of
 from stackledger.ledger.reconcile.currencies import Converted
-from stackledger.ledger.reconcile.values import AccountSum
+from stackledger.ledger.reconcile.values import AccountSum, Reconciliation
 from stackledger.ledger.rows import DAY_US
 from stackledger.ledger.used import Close, Used, used
 
@@ -123,6 +123,15 @@ def converted(found: Sequence[Converted]) -> list[Facts]:
         }
         for one in found
     ]
+
+
+def not_compared(found: Reconciliation) -> Facts:
+    """Lines of bills that are in no comparison; those for more days than the month are in no sum of bills either."""
+    return {
+        "lines_for_longer": found.longer_lines,
+        "lines_for_longer_usd": money.exact(found.longer_amount),
+        "other_currencies": {name: money.exact(amount) for name, amount in sorted(found.other_currencies.items())},
+    }
 
 
 def encoded(facts: Facts) -> tuple[str, str]:

@@ -45,6 +45,7 @@ def _parts(facts: Facts, sha256: str) -> Iterator[Markup]:
             [one["currency"], one["rate"], _exact(one["amount"]), _exact(one["usd"])] for one in facts["converted"]
         ]
         yield _table(heads, lines, {2, 3})
+    yield from _not_compared(facts.get("not_compared", {}))
     for one in facts.get("reconciliation", ()):
         yield from _account(one)
     if "per_user" in facts:
@@ -57,13 +58,17 @@ def _parts(facts: Facts, sha256: str) -> Iterator[Markup]:
 
 def _facts(facts: Facts, sha256: str) -> Markup:
     signed = facts["signed"]
+    kafka = f", Kafka {facts['topic']}" if "topic" in facts else ""  # the first statements counted no calls of it
     told = [
         ("Month", f"{facts['month']}, in {facts['zone']}"),
         ("From, until", f"{facts['from']}, {facts['until']} (excluded)"),
         ("Made", facts["made"]),
         ("Signed by", f"{signed['name']} ({signed['role']})"),
         ("Price book", facts["book"]),
-        ("Counts up to", f"inbox {facts['inbox']}, correction {facts['correction']}, delivery {facts['delivery']}"),
+        (
+            "Counts up to",
+            f"inbox {facts['inbox']}{kafka}, correction {facts['correction']}, delivery {facts['delivery']}",
+        ),
     ]
     rows = [el("tr", el("th", name, scope="row"), el("td", value)) for name, value in told]
     rows.append(el("tr", el("th", "SHA-256", scope="row"), el("td", el("code", sha256), " of the statement as JSON")))
@@ -101,6 +106,20 @@ def _estimate(ours: dict[str, Any]) -> Iterator[Markup]:
         yield el("p", "The cost of calls without a price is unknown, not zero; they are in no amount.", class_="quiet")
 
 
+def _not_compared(left: dict[str, Any]) -> Iterator[Markup]:
+    """Nothing of statements that were made before they told it."""
+    rows: list[list[Child]] = [
+        ["In a currency without a rate", name, _exact(amount)]
+        for name, amount in left.get("other_currencies", {}).items()
+    ]
+    if left.get("lines_for_longer"):
+        lines = f"{left['lines_for_longer']:,} lines for more days than the month, not among the bills above"
+        rows.append([lines, money.USD, _exact(left["lines_for_longer_usd"])])
+    if rows:
+        yield el("h2", "Not compared")
+        yield _table(["What", "Currency", "Billed"], rows, {2})
+
+
 def _account(one: dict[str, Any]) -> Iterator[Markup]:
     name = f"{one['provider']} {one['account']}".strip()
     yield el("h2", f"{name}: from our estimate to the bill ({one['status']})")
@@ -127,6 +146,7 @@ def _checks(facts: Facts) -> Iterator[Markup]:
     accepted = facts["accepted"]
     items += [f"accepted without a price: {name}" for name in accepted["unpriced"]]
     items += [f"accepted without a final bill: {name}" for name in accepted["bills"]]
+    items += [f"accepted without a comparison: {name}" for name in accepted.get("not_compared", ())]
     yield el("ul", [el("li", item) for item in items])
 
 
