@@ -160,6 +160,10 @@ def test_calls_without_a_price_keep_it_unknown(whole: Opened) -> None:
     assert reasons(reply) == {Reason.UNPRICED_CALLS}
     assert "1 call has no known price" in words(reply)
     assert unknown(reply)
+    # a sum without the call is no amount of the part
+    assert amounts(reply) == {"llm_attributed": None, "llm_allocated": None, "infrastructure": None}
+    whole.at_us = at(31, 3)
+    assert set(amounts(asked(whole)).values()) == {None}
 
 
 def test_no_bill_or_one_that_is_not_final_keeps_it_unknown(engine: Engine, tmp_path: Path) -> None:
@@ -239,6 +243,7 @@ def test_no_users_is_unknown_not_a_division(engine: Engine, tmp_path: Path) -> N
     reply = asked(opened(engine))
     assert reasons(reply) == {Reason.NO_USERS}
     assert (reply.users, unknown(reply)) == (0, True)
+    assert amounts(reply) == {"llm_attributed": "0.00", "llm_allocated": "0.15", "infrastructure": "100.00"}
 
 
 def test_calls_that_are_no_longer_kept_are_unknown(whole: Opened) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Final
 
 from stackledger.errors import QuestionError
 from stackledger.ledger.asked import Open
@@ -25,6 +26,9 @@ from stackledger.ledger.periods import Period, month_named, whole, zone_named
 from stackledger.ledger.rates import Rates
 from stackledger.ledger.reconcile.answers import reconciled
 from stackledger.ledger.statements import checks
+
+_LEAVES_AMOUNTS: Final = frozenset({Reason.MONTH_NOT_OVER, Reason.EVENTS_WAIT, Reason.USERS_NOT_TOLD, Reason.NO_USERS})
+"""Reasons for which the parts are still what they cost so far: the month goes on, or there is nobody to divide by."""
 
 
 def per_user(ledger: Open, request: PerUserRequest, as_of: int | None = None) -> PerUserReply:
@@ -85,6 +89,8 @@ class _Month:
                 Why(Reason.NO_USERS, f"{month.label} has no active user ({users.told}): nobody to divide by")
             )
         amounts = {part: amount for one in parts for part, amount in one.amounts.items()}
+        if any(why.reason not in _LEAVES_AMOUNTS for why in reasons):
+            amounts = {}  # a sum that lacks something is no amount of the part
         found = PerUserReply(
             month=month.label,
             zone=definition.zone,
