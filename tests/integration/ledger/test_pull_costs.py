@@ -117,3 +117,18 @@ def test_files_of_an_export_are_read_again_when_one_changed(
     wrong = pulled(one, "focus", well=False)
     assert (wrong.reason, "part-2.csv" in wrong.failure) == ("protocol", True)
     assert sum(line.billed for line in lines(engine, "infrastructure")) == 16 * 10**12
+
+
+def test_two_pulls_of_one_billing_account_are_two_sources(
+    engine: Engine, pulls: Callable[..., Pulls], clock: Calendar, tmp_path: Path
+) -> None:
+    clock.at = datetime.now(UTC) + timedelta(hours=1)
+    focus_file(tmp_path / "east" / "october.csv", "700")
+    focus_file(tmp_path / "west" / "october.csv", "300")
+    names = ("east", "west")
+    one = pulls(*(settings(None, "focus", tmp_path, name=name, files=str(tmp_path / name / "*.csv")) for name in names))
+    for name in names:
+        assert pulled(one, name).deliveries[0].added == 1
+    assert [(line.source, line.billed // 10**12) for line in lines(engine, "infrastructure")] == [
+        ("focus/east", 700), ("focus/west", 300),
+    ]  # fmt: skip
