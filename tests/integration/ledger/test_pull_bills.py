@@ -256,6 +256,8 @@ def test_days_that_are_asked_for_are_whole_months_and_not_the_schedules(
     ]  # fmt: skip
     assert len(lines(engine)) == 2
     assert one.statuses()[0].success_s is None
+    found = pulled(one, "openai", first=date(2026, 11, 1), last=date.max)
+    assert [(str(part.first), str(part.last)) for part in found.deliveries] == [("2026-11-01", "2026-11-02")]
     for request, words in (
         (PullRequest("openai", first=date(2026, 11, 3)), "is not one of them"),
         (PullRequest("focus", first=date(2026, 8, 12)), "leave the days out"),

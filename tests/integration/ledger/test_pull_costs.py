@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from stackledger.cli import main
 from stackledger.ledger.engines.base import Engine
 from stackledger.ledger.pulls.runner import Pulls
 from tests.integration.ledger.pulling import Calendar, lines, pulled, settings
@@ -132,3 +134,25 @@ def test_two_pulls_of_one_billing_account_are_two_sources(
     assert [(line.source, line.billed // 10**12) for line in lines(engine, "infrastructure")] == [
         ("focus/east", 700), ("focus/west", 300),
     ]  # fmt: skip
+
+
+def test_sources_that_are_files_are_left_out_where_days_are_given(
+    vendor: Vendor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster(vendor, date(2026, 10, 1))
+    config = tmp_path / "stackledger.yaml"
+    days = ("--from", "2026-10-01", "--to", "2026-10-01")
+
+    def pull(*sources: dict[str, str]) -> tuple[int, str, str]:
+        root = {"version": 1, "data_dir": "data", "costs": {"pulls": list(sources)}}
+        config.write_text(yaml.safe_dump(root))
+        code = main(["costs", "pull", "--config", str(config), *days])
+        return code, *capsys.readouterr()
+
+    files = {"name": "aws", "vendor": "focus", "files": "exports/*.csv"}
+    code, out, err = pull(files, {"name": "prod", "vendor": "opencost", "url": vendor.address})
+    assert (code, "prod: 2026-10-01 to 2026-10-01: 7.38 USD" in out) == (0, True), (out, err)
+    assert "Left out: aws" in err
+    code, out, err = pull(files)
+    assert (code, out) == (2, "")
+    assert "leave --from and --to out" in err

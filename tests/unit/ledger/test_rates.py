@@ -93,15 +93,16 @@ def test_every_wrong_line_is_named_and_none_is_taken(tmp_path: Path) -> None:
         tmp_path / "rates.csv",
         "day,from,to,rate\n2026-13-01,EUR,USD,1\n2026-10-01,EURO,USD,1\n2026-10-01,EUR,GBP,1\n2026-10-01,EUR,USD,0\n"
         "2026-10-01,EUR,USD,one\n2026-10-01,EUR,USD,nan\n2026-10-02,EUR,USD,1\n2026-10-02,EUR,USD,1\n"
-        "2026-10-03,EUR,USD\n",
+        "2026-10-03,EUR,USD\n2026-10-04,EUR,USD,1_08.32\n2026-10-05,EUR,USD,1e99999999999999999999\n",
     )
     with pytest.raises(QuestionError) as told:
         read_rates(wrong)
     text = str(told.value)
     for line, words in (
         (2, "'2026-13-01' is no day"), (3, "'EURO' is no currency"), (4, "one of the two is USD"),
-        (5, "rate '0' is none"), (6, "rate 'one' is no decimal"), (7, "rate 'nan' is none"),
+        (5, "rate '0' is none"), (6, "rate 'one' is no decimal"), (7, "rate 'nan' is no decimal"),
         (9, "has another line of 2026-10-02"), (10, "3 cells where 4 are expected"),
+        (11, "rate '1_08.32' is no decimal"), (12, "is no decimal"),
     ):  # fmt: skip
         assert f"rates.csv: line {line}: " in text
         assert words in text

@@ -105,7 +105,7 @@ class Work:
         if self._settings.vendor is Vendor.FOCUS:
             raise QuestionError(f"{self.name}: files hold the days that they hold: leave the days out")
         today = self._today()
-        end = min(today, request.last + timedelta(days=1) if request.last else today)
+        end = today if request.last is None or request.last >= today else request.last + timedelta(days=1)
         first = request.first or end - timedelta(days=1)
         if first >= end:
             raise QuestionError(f"{self.name}: days of UTC that are over are pulled, and {first} is not one of them")
