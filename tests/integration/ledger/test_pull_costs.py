@@ -104,7 +104,8 @@ def test_files_of_an_export_are_read_again_when_one_changed(
     focus_file(tmp_path / "exports" / "october" / "part-1.csv", "1", "2")
     focus_file(tmp_path / "exports" / "october" / "part-2.csv", "4")
     focus_file(tmp_path / "exports" / "september" / "part-1.csv", "8", month=9)
-    assert pulled(one, "focus").deliveries[0].added == 4
+    done = pulled(one, "focus").deliveries[0]
+    assert (done.added, str(done.first), str(done.last)) == (4, "2026-09-02", "2026-10-02")  # the days of the lines
     assert pulled(one, "focus").nothing_new
     after = pulls(settings(None, "focus", tmp_path, files=str(tmp_path / "exports" / "**" / "*.csv")))
     assert pulled(after, "focus").nothing_new  # also after a restart
