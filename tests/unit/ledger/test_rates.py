@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -124,3 +126,39 @@ def test_the_file_is_read_again_when_it_has_changed(tmp_path: Path) -> None:
     with pytest.raises(QuestionError, match="cannot be read"):
         source()
     assert RateSource(None)().usd(100, "EUR", day("2026-10-10")) is None
+
+
+def test_who_reads_slowly_leaves_no_old_rates_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that read the old table ends as early or as late as it can beside one that reads the mended table."""
+    path = table(tmp_path / "rates.csv")
+    read, go = threading.Event(), threading.Event()
+    first = threading.current_thread()
+    kept: list[str] = []
+    late: Future[Rates]
+
+    class Interleaved(RateSource):
+        def __setattr__(self, name: str, value: object) -> None:
+            if read.is_set() and threading.current_thread() is first:
+                if kept:  # between two things that it keeps the other thread does all that it has to do
+                    go.set()
+                    late.result(20)
+                kept.append(name)
+            super().__setattr__(name, value)
+
+    def slowly(path: Path) -> list[Rate]:
+        found = read_rates(path)
+        if threading.current_thread() is not first:
+            read.set()
+            assert go.wait(20)
+        return found
+
+    monkeypatch.setattr("stackledger.domains.cost.loaded.read_rates", slowly)
+    source = Interleaved(CurrencyRates(file=path, longest_age_days=300))
+    with ThreadPoolExecutor(1) as other:
+        late = other.submit(source)
+        assert read.wait(20)
+        path.write_text("day,from,to,rate\n2026-10-01,EUR,USD,2.000\n")
+        source()
+        go.set()
+        late.result(20)
+    assert source().usd(100, "EUR", day("2026-10-10")) == 200
