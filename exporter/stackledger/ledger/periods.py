@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import MAXYEAR, date, datetime, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+_YEARS: Final = range(1970, MAXYEAR)
+"""Days are counted from 1970, and every month has another one after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +68,13 @@ def last_of_month(day: date) -> date:
 
 def month_named(text: str) -> tuple[date, date]:
     """First and last day of "YYYY-MM". Raises ValueError with what is expected."""
+    expected = f"{text!r} is not a month: write YYYY-MM, for instance 2026-10"
     try:
         first = date.fromisoformat(f"{text}-01")
     except ValueError:
-        raise ValueError(f"{text!r} is not a month: write YYYY-MM, for instance 2026-10") from None
+        raise ValueError(expected) from None
+    if first.year not in _YEARS:
+        raise ValueError(expected)
     return first, last_of_month(first)
 
 

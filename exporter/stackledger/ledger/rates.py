@@ -6,11 +6,12 @@ is none, an amount's worth is unknown. Rates are rational numbers; an amount is 
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -21,6 +22,8 @@ from stackledger.money import USD, rounded
 COLUMNS: Final = ("day", "from", "to", "rate")
 LONGEST_AGE_DAYS: Final = 7
 _LETTERS: Final = 3
+_DECIMAL: Final = re.compile(r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
+"""Decimal would also take 1_08.32, which may be a wrong 1.0832."""
 _SMALLEST: Final = Decimal("1e-12")
 """No two currencies are further apart."""
 
@@ -121,11 +124,10 @@ def _rate_of(cells: dict[str, str]) -> Rate:
     source, target = _currency(cells["from"]), _currency(cells["to"])
     if (source == USD) == (target == USD):
         raise ValueError(f"{source} to {target}: one of the two is {USD}, as amounts are shown in it")
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        raise ValueError(f"rate {text!r} is no decimal: write digits with a point, as 1.0832") from None
-    if not value.is_finite() or not _SMALLEST <= value <= 1 / _SMALLEST:
+    if not _DECIMAL.fullmatch(text):
+        raise ValueError(f"rate {text!r} is no decimal: write digits with a point, as 1.0832")
+    value = Decimal(text)
+    if not _SMALLEST <= value <= 1 / _SMALLEST:
         raise ValueError(f"rate {text!r} is none: a rate is above 0")
     return Rate(day, source, target, Fraction(value), text)
 

@@ -22,7 +22,7 @@ from stackledger.clock import Clock
 from stackledger.domains.cost.config import CostSettings
 from stackledger.domains.cost.opening import OpenLedger, hash_of, inbox_path
 from stackledger.domains.cost.topic import open_topic
-from stackledger.errors import ConfigError, QuestionError, StorageError
+from stackledger.errors import ConfigError, QuestionError, StorageError, TargetError, UnreachableError
 from stackledger.ledger import wire
 from stackledger.ledger.asking import StateReply
 from stackledger.ledger.budgets.status import BudgetStatus
@@ -116,10 +116,13 @@ class LedgerProcess:
         self._ledger.pulls.start()
 
     async def _tried(self, work: Callable[[], bool], what: str) -> bool | None:
-        """What the work returns; None when the store refused. One line is logged when that begins, one when it ends."""
+        """What the work returns; None when it could not be done: the store refused, or a secret is away for a moment.
+
+        One line is logged when that begins, one when it ends.
+        """
         try:
             done = await asyncio.to_thread(work)
-        except (StorageError, ConfigError, QuestionError) as error:
+        except (StorageError, ConfigError, QuestionError, TargetError, UnreachableError) as error:
             _LOG.log(
                 logging.DEBUG if what in self._failing else logging.ERROR,
                 "cannot %s",

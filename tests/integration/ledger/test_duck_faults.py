@@ -79,9 +79,10 @@ def test_a_statement_that_fails_leaves_nothing_behind(open_duck: Callable[[], Du
     assert ledger.consistent()
 
 
+@pytest.mark.parametrize("failure", [OSError(errno.ENOSPC, "No space left on device"), StorageError("refused")])
 @pytest.mark.parametrize("place", ["add", "_grow", "save"])
 def test_known_ids_that_fail_after_the_commit_do_not_double(
-    open_duck: Callable[[], DuckEngine], monkeypatch: pytest.MonkeyPatch, place: str
+    open_duck: Callable[[], DuckEngine], monkeypatch: pytest.MonkeyPatch, place: str, failure: Exception
 ) -> None:
     monkeypatch.setattr(known_rows, "_SAVE_EVERY", 1)
     monkeypatch.setattr(known_ids, "_SMALLEST", 64)
@@ -91,7 +92,7 @@ def test_known_ids_that_fail_after_the_commit_do_not_double(
     with monkeypatch.context() as broken:
 
         def full(*_: object) -> None:
-            raise OSError(errno.ENOSPC, "No space left on device")
+            raise failure
 
         broken.setattr(known_ids.KnownIds, place, full)
         assert ledger.put(varied(range(30, 90)), 2).stored == 60  # it is stored: only the cache has failed

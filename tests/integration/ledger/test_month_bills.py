@@ -17,7 +17,7 @@ import pytest
 from lab.process import wait_until
 from stackledger.clock import SystemClock
 from stackledger.domains.cost.config import CostSettings
-from stackledger.errors import QuestionError, StorageError
+from stackledger.errors import AuthError, QuestionError, StorageError, UnreachableError
 from stackledger.ledger import methods as asked
 from stackledger.ledger.asking import Nothing, ReportRequest, StateReply
 from stackledger.ledger.bills import comparisons
@@ -237,6 +237,27 @@ def test_answers_that_read_much_keep_nobody_waiting(tmp_path: Path, monkeypatch:
         asyncio.run(session())
     finally:
         process.close()
+
+
+def test_a_secret_that_is_away_does_not_end_the_process(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    process = LedgerProcess(CostSettings(), tmp_path, SystemClock())
+    failures: list[Exception] = [AuthError("hash.key cannot be read"), UnreachableError("nobody answers")]
+
+    def work() -> bool:
+        if failures:
+            raise failures.pop(0)
+        return True
+
+    async def session() -> list[bool | None]:
+        return [await process._tried(work, "summarise") for _ in range(3)]
+
+    try:
+        assert asyncio.run(session()) == [None, None, True]
+    finally:
+        process.close()
+    assert [getattr(one, "reason", "") for one in caplog.records if "cannot summarise" in one.getMessage()] == [
+        "hash.key cannot be read"
+    ]
 
 
 def test_without_a_month_the_last_one_that_is_over_is_meant(opened: Opened, asking: Comparisons) -> None:

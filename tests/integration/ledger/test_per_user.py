@@ -160,6 +160,10 @@ def test_calls_without_a_price_keep_it_unknown(whole: Opened) -> None:
     assert reasons(reply) == {Reason.UNPRICED_CALLS}
     assert "1 call has no known price" in words(reply)
     assert unknown(reply)
+    # a sum without the call is no amount of the part
+    assert amounts(reply) == {"llm_attributed": None, "llm_allocated": None, "infrastructure": None}
+    whole.at_us = at(31, 3)
+    assert set(amounts(asked(whole)).values()) == {None}
 
 
 def test_no_bill_or_one_that_is_not_final_keeps_it_unknown(engine: Engine, tmp_path: Path) -> None:
@@ -205,12 +209,41 @@ def test_whoever_charged_the_month_before_is_missed_and_so_is_who_is_declared(wh
     assert unknown(reply)
 
 
+def test_one_account_of_a_declared_provider_is_missed(whole: Opened, tmp_path: Path) -> None:
+    def cloud(*lines: str) -> None:
+        path = tmp_path / "cloud.csv"
+        head = "provider,account,from,to,amount,currency,invoice,category\n"
+        path.write_text(head + "".join(f"{line}\n" for line in lines))
+        deliver(whole.engine, identified(plain.charges(str(path), kind="infrastructure")), at(2, 4))
+
+    cloud("aws,111,2026-02-01,2026-02-28,9000,USD,f-1,usage", "aws,222,2026-03-01,2026-03-31,1000,USD,m-2,usage")
+    reply = asked(whole, sources=("aws",))
+    assert (reasons(reply), unknown(reply)) == ({Reason.NO_BILL}, True)
+    assert "no infrastructure of aws/111, which charged the month before, for 2026-03" in words(reply)
+    assert asked(whole, sources=("aws/222",)).known  # an account that does not count is not missed
+    cloud("aws,111,2026-03-01,2026-03-31,0,USD,m-1,usage")
+    assert asked(whole, sources=("aws",)).known  # it charges nothing, and says so
+
+
+def test_who_billed_models_the_month_before_is_missed(whole: Opened, tmp_path: Path) -> None:
+    lines = bill(tmp_path / "b.csv", "p,2026-03-01,2026-03-01,1.20,USD,i-1,usage", kind="bill")
+    deliver(whole.engine, lines, at(2, 4))
+    other = [one._replace(source="p/b") for one in
+             bill(tmp_path / "c.csv", "p,2026-02-03,2026-02-03,7,USD,i-2,usage", kind="bill")]  # fmt: skip
+    deliver(whole.engine, identified(other), at(2, 3))
+    reply = asked(whole, llm=Llm.BILLED)
+    assert (reasons(reply), unknown(reply)) == ({Reason.NO_BILL}, True)
+    assert "no bill of p/b, which charged the month before, for 2026-03" in words(reply)
+    assert asked(whole, llm=Llm.ESTIMATE).known
+
+
 def test_no_users_is_unknown_not_a_division(engine: Engine, tmp_path: Path) -> None:
     deliver(engine, bill(tmp_path / "a.csv", HOSTING), at(2, 4))
     Ledger(engine, PRICES).put([event(1, user="")], 1)
     reply = asked(opened(engine))
     assert reasons(reply) == {Reason.NO_USERS}
     assert (reply.users, unknown(reply)) == (0, True)
+    assert amounts(reply) == {"llm_attributed": "0.00", "llm_allocated": "0.15", "infrastructure": "100.00"}
 
 
 def test_calls_that_are_no_longer_kept_are_unknown(whole: Opened) -> None:

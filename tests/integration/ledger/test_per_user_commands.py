@@ -125,7 +125,12 @@ def test_from_files_to_the_value(finance: Finance) -> None:
     assert (code, "no rate of EUR to USD is known" in out) == (3, True)
     rows = list(csv.DictReader(io.StringIO(finance.run("per-user", "--csv")[1])))
     assert {row["per_user_usd"] for row in rows} == {""}
+    assert {row["cost_usd"] for row in rows} == {""}
     assert "no rate of EUR" in rows[0]["unknown"]
+    (row,) = csv.DictReader(io.StringIO(finance.run("per-user", "--by-user", "--csv")[1]))
+    assert (row["month"], row["user"], row["cost_usd"], row["engineering_usd"]) == (MONTH, "", "", "")
+    assert "no rate of EUR" in row["unknown"]
+    assert "Active users: the imported count" in row["definition"]
     (finance.folder / "rates.csv").unlink()
     code, out, _ = finance.run("per-user")
     assert (code, "rates.csv cannot be read" in out) == (3, True)

@@ -184,6 +184,25 @@ def test_only_the_accounts_that_are_chosen(
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("kind", ["openai", "anthropic"])
+def test_what_is_not_listed_is_on_no_bill_of_chosen_accounts_where_it_may_be_of_others(
+    engine: Engine, vendor: Vendor, pulls: Callable[..., Pulls], tmp_path: Path, kind: str
+) -> None:
+    vendor.costs[DAY] = {("a", f"model-{n}"): Decimal("0.01") for n in range(130)}
+    one = pulls(
+        settings(vendor, kind, tmp_path, accounts=("a", "default"), name="some"),
+        settings(vendor, kind, tmp_path, accounts=("b", "default"), name="others"),
+        settings(vendor, kind, tmp_path, accounts=("a",), name="own"),
+        settings(vendor, kind, tmp_path, name="all"),
+    )
+    for name in ("some", "others", "own", "all"):
+        pulled(one, name)
+    with_it = {"openai": ["all", "own"], "anthropic": ["all"]}[kind]  # OpenAI is asked for the accounts alone
+    assert [(line.source, line.billed) for line in lines(engine) if line.sku == OTHERS] == [
+        (f"{kind}/{name}", 3 * 10**11) for name in with_it
+    ]
+
+
 def test_a_key_is_rotated_while_it_runs(
     engine: Engine, vendor: Vendor, pulls: Callable[..., Pulls], tmp_path: Path
 ) -> None:
@@ -237,6 +256,8 @@ def test_days_that_are_asked_for_are_whole_months_and_not_the_schedules(
     ]  # fmt: skip
     assert len(lines(engine)) == 2
     assert one.statuses()[0].success_s is None
+    found = pulled(one, "openai", first=date(2026, 11, 1), last=date.max)
+    assert [(str(part.first), str(part.last)) for part in found.deliveries] == [("2026-11-01", "2026-11-02")]
     for request, words in (
         (PullRequest("openai", first=date(2026, 11, 3)), "is not one of them"),
         (PullRequest("focus", first=date(2026, 8, 12)), "leave the days out"),

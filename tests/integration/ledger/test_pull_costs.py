@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from stackledger.cli import main
 from stackledger.ledger.engines.base import Engine
 from stackledger.ledger.pulls.runner import Pulls
 from tests.integration.ledger.pulling import Calendar, lines, pulled, settings
@@ -102,7 +104,8 @@ def test_files_of_an_export_are_read_again_when_one_changed(
     focus_file(tmp_path / "exports" / "october" / "part-1.csv", "1", "2")
     focus_file(tmp_path / "exports" / "october" / "part-2.csv", "4")
     focus_file(tmp_path / "exports" / "september" / "part-1.csv", "8", month=9)
-    assert pulled(one, "focus").deliveries[0].added == 4
+    done = pulled(one, "focus").deliveries[0]
+    assert (done.added, str(done.first), str(done.last)) == (4, "2026-09-02", "2026-10-02")  # the days of the lines
     assert pulled(one, "focus").nothing_new
     after = pulls(settings(None, "focus", tmp_path, files=str(tmp_path / "exports" / "**" / "*.csv")))
     assert pulled(after, "focus").nothing_new  # also after a restart
@@ -117,3 +120,40 @@ def test_files_of_an_export_are_read_again_when_one_changed(
     wrong = pulled(one, "focus", well=False)
     assert (wrong.reason, "part-2.csv" in wrong.failure) == ("protocol", True)
     assert sum(line.billed for line in lines(engine, "infrastructure")) == 16 * 10**12
+
+
+def test_two_pulls_of_one_billing_account_are_two_sources(
+    engine: Engine, pulls: Callable[..., Pulls], clock: Calendar, tmp_path: Path
+) -> None:
+    clock.at = datetime.now(UTC) + timedelta(hours=1)
+    focus_file(tmp_path / "east" / "october.csv", "700")
+    focus_file(tmp_path / "west" / "october.csv", "300")
+    names = ("east", "west")
+    one = pulls(*(settings(None, "focus", tmp_path, name=name, files=str(tmp_path / name / "*.csv")) for name in names))
+    for name in names:
+        assert pulled(one, name).deliveries[0].added == 1
+    assert [(line.source, line.billed // 10**12) for line in lines(engine, "infrastructure")] == [
+        ("focus/east", 700), ("focus/west", 300),
+    ]  # fmt: skip
+
+
+def test_sources_that_are_files_are_left_out_where_days_are_given(
+    vendor: Vendor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster(vendor, date(2026, 10, 1))
+    config = tmp_path / "stackledger.yaml"
+    days = ("--from", "2026-10-01", "--to", "2026-10-01")
+
+    def pull(*sources: dict[str, str]) -> tuple[int, str, str]:
+        root = {"version": 1, "data_dir": "data", "costs": {"pulls": list(sources)}}
+        config.write_text(yaml.safe_dump(root))
+        code = main(["costs", "pull", "--config", str(config), *days])
+        return code, *capsys.readouterr()
+
+    files = {"name": "aws", "vendor": "focus", "files": "exports/*.csv"}
+    code, out, err = pull(files, {"name": "prod", "vendor": "opencost", "url": vendor.address})
+    assert (code, "prod: 2026-10-01 to 2026-10-01: 7.38 USD" in out) == (0, True), (out, err)
+    assert "Left out: aws" in err
+    code, out, err = pull(files)
+    assert (code, out) == (2, "")
+    assert "leave --from and --to out" in err

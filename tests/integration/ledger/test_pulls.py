@@ -118,6 +118,9 @@ def test_a_vendor_that_asks_to_wait_is_waited_for_and_one_that_refuses_is_told(v
     with pytest.raises(AuthError) as told:
         _pull(vendor, openai.COSTS, 1, key="wrong-secret")
     assert "wrong-secret" not in str(told.value)
+    with pytest.raises(AuthError, match="a character that no header can carry") as told:
+        _pull(vendor, openai.COSTS, 1, key="\ufeffsecret")
+    assert (told.value.__cause__, told.value.__suppress_context__) == (None, True)
     vendor.failures = [(404, "")]
     with pytest.raises(ProtocolError, match="404"):
         _pull(vendor, openai.COSTS, 1)

@@ -57,7 +57,7 @@ def test_a_range_is_cut_at_its_ends_when_asked_by_month():
     assert labels == ["2026-01", "2026-02", "2026-03"]
 
 
-@pytest.mark.parametrize("text", ["2026", "2026-13", "october", "2026-1-1"])
+@pytest.mark.parametrize("text", ["2026", "2026-13", "october", "2026-1-1", "9999-12", "0001-01", "1969-12"])
 def test_what_is_no_month_is_refused_with_an_example(text):
     with pytest.raises(ValueError, match="YYYY-MM"):
         periods.month_named(text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -93,15 +95,16 @@ def test_every_wrong_line_is_named_and_none_is_taken(tmp_path: Path) -> None:
         tmp_path / "rates.csv",
         "day,from,to,rate\n2026-13-01,EUR,USD,1\n2026-10-01,EURO,USD,1\n2026-10-01,EUR,GBP,1\n2026-10-01,EUR,USD,0\n"
         "2026-10-01,EUR,USD,one\n2026-10-01,EUR,USD,nan\n2026-10-02,EUR,USD,1\n2026-10-02,EUR,USD,1\n"
-        "2026-10-03,EUR,USD\n",
+        "2026-10-03,EUR,USD\n2026-10-04,EUR,USD,1_08.32\n2026-10-05,EUR,USD,1e99999999999999999999\n",
     )
     with pytest.raises(QuestionError) as told:
         read_rates(wrong)
     text = str(told.value)
     for line, words in (
         (2, "'2026-13-01' is no day"), (3, "'EURO' is no currency"), (4, "one of the two is USD"),
-        (5, "rate '0' is none"), (6, "rate 'one' is no decimal"), (7, "rate 'nan' is none"),
+        (5, "rate '0' is none"), (6, "rate 'one' is no decimal"), (7, "rate 'nan' is no decimal"),
         (9, "has another line of 2026-10-02"), (10, "3 cells where 4 are expected"),
+        (11, "rate '1_08.32' is no decimal"), (12, "is no decimal"),
     ):  # fmt: skip
         assert f"rates.csv: line {line}: " in text
         assert words in text
@@ -123,3 +126,39 @@ def test_the_file_is_read_again_when_it_has_changed(tmp_path: Path) -> None:
     with pytest.raises(QuestionError, match="cannot be read"):
         source()
     assert RateSource(None)().usd(100, "EUR", day("2026-10-10")) is None
+
+
+def test_who_reads_slowly_leaves_no_old_rates_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that read the old table ends as early or as late as it can beside one that reads the mended table."""
+    path = table(tmp_path / "rates.csv")
+    read, go = threading.Event(), threading.Event()
+    first = threading.current_thread()
+    kept: list[str] = []
+    late: Future[Rates]
+
+    class Interleaved(RateSource):
+        def __setattr__(self, name: str, value: object) -> None:
+            if read.is_set() and threading.current_thread() is first:
+                if kept:  # between two things that it keeps the other thread does all that it has to do
+                    go.set()
+                    late.result(20)
+                kept.append(name)
+            super().__setattr__(name, value)
+
+    def slowly(path: Path) -> list[Rate]:
+        found = read_rates(path)
+        if threading.current_thread() is not first:
+            read.set()
+            assert go.wait(20)
+        return found
+
+    monkeypatch.setattr("stackledger.domains.cost.loaded.read_rates", slowly)
+    source = Interleaved(CurrencyRates(file=path, longest_age_days=300))
+    with ThreadPoolExecutor(1) as other:
+        late = other.submit(source)
+        assert read.wait(20)
+        path.write_text("day,from,to,rate\n2026-10-01,EUR,USD,2.000\n")
+        source()
+        go.set()
+        late.result(20)
+    assert source().usd(100, "EUR", day("2026-10-10")) == 200

@@ -94,6 +94,8 @@ def _write_csv(reply: PerUserReply, *, by_user: bool) -> None:
         writer.writerow(
             ["month", "user", "users", "calls", *(f"{part}_usd" for part in parts), "cost_usd", "definition", "unknown"]
         )
+        if not reply.known:  # the month, and why nothing is known of it
+            writer.writerow([reply.month, *[""] * (len(parts) + 4), *map(harmless, tail)])
         for row in reply.rows:
             costs = [exact(row.parts[part]) for part in parts]
             name = harmless(row.name or SILENT)

@@ -5,7 +5,8 @@ Examples:
   stackledger costs pull --config stackledger.yaml --source openai --from 2026-09-01 --to 2026-09-30
   stackledger costs pull --config stackledger.yaml --dry-run
 
-Days are UTC and both included; a vendor's bill is fetched by whole months, so the months that they touch. Without days
+Days are UTC and both included; a vendor's bill is fetched by whole months, so the months that they touch. Sources that
+are files hold the days that they hold, and are left out where days are given. Without days
 it is what is due: since the last pull, with the days that may have been restated. With --dry-run vendors are asked, and
 nothing is stored. May be repeated: what is there already stays as it is, what changed is replaced and kept.
 
@@ -17,7 +18,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,6 +34,7 @@ from stackledger.errors import QuestionError
 
 if TYPE_CHECKING:
     from stackledger.ledger.pulls.asking import Delivery, PullReply
+    from stackledger.ledger.pulls.config import PullSettings
 
 _LONGEST_SECONDS: Final = 3600.0
 _UNANSWERED: Final = ("connect", "timeout")
@@ -58,6 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
     first, last = (day(text) if text else None for text in (arguments.first, arguments.last))
     if first and last and last < first:
         raise QuestionError(f"--to {last} is before --from {first}")
+    if (first or last) and not arguments.source:
+        names = _with_days(place.settings.pulls)
     found: list[PullReply] = []
     with ledger(place) as ask:
         for number, name in enumerate(names, 1):
@@ -71,6 +76,18 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps([msgspec.to_builtins(one) for one in found], indent=2))
     return max(_code(one) for one in found)
+
+
+def _with_days(sources: Sequence[PullSettings]) -> list[str]:
+    """Who can be asked for days; of the others a word to people, on stderr. Raises QuestionError where nobody can."""
+    from stackledger.ledger.pulls.config import Vendor
+
+    files = [one.name for one in sources if one.vendor is Vendor.FOCUS]
+    if len(files) == len(sources):
+        raise QuestionError("files hold the days that they hold: leave --from and --to out")
+    if files:
+        print(f"Left out: {', '.join(files)}. Files hold the days that they hold.", file=sys.stderr)
+    return [one.name for one in sources if one.name not in files]
 
 
 def _progress(ask: Any, name: str, place: str) -> str:

@@ -98,18 +98,19 @@ class RateSource:
 
     def __init__(self, settings: CurrencyRates | None) -> None:
         self._settings = settings
-        self._seen: tuple[int, int, int] | None = None
-        self._rates = Rates()
+        self._known: tuple[tuple[int, int, int] | None, Rates] = (None, Rates())
+        """One value, as several threads ask: rates never stand beside the stamp of others."""
 
     def __call__(self) -> Rates:
         """The rates. Raises QuestionError where the file cannot be read."""
+        known, rates = self._known
         if self._settings is None:
-            return self._rates
+            return rates
         seen = _stamp(self._settings.file)
-        if seen is None or seen != self._seen:
-            self._rates = Rates(read_rates(self._settings.file), self._settings.longest_age_days)
-            self._seen = seen
-        return self._rates
+        if seen is None or seen != known:
+            rates = Rates(read_rates(self._settings.file), self._settings.longest_age_days)
+            self._known = seen, rates
+        return rates
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Final
 
 from stackledger.errors import QuestionError
 from stackledger.ledger.asked import Open
@@ -25,6 +26,9 @@ from stackledger.ledger.periods import Period, month_named, whole, zone_named
 from stackledger.ledger.rates import Rates
 from stackledger.ledger.reconcile.answers import reconciled
 from stackledger.ledger.statements import checks
+
+_LEAVES_AMOUNTS: Final = frozenset({Reason.MONTH_NOT_OVER, Reason.EVENTS_WAIT, Reason.USERS_NOT_TOLD, Reason.NO_USERS})
+"""Reasons for which the parts are still what they cost so far: the month goes on, or there is nobody to divide by."""
 
 
 def per_user(ledger: Open, request: PerUserRequest, as_of: int | None = None) -> PerUserReply:
@@ -85,6 +89,8 @@ class _Month:
                 Why(Reason.NO_USERS, f"{month.label} has no active user ({users.told}): nobody to divide by")
             )
         amounts = {part: amount for one in parts for part, amount in one.amounts.items()}
+        if any(why.reason not in _LEAVES_AMOUNTS for why in reasons):
+            amounts = {}  # a sum that lacks something is no amount of the part
         found = PerUserReply(
             month=month.label,
             zone=definition.zone,
@@ -149,7 +155,7 @@ class _Month:
             if not self._over:
                 return _Part({})
             bill = self._charged(Kind.BILL)
-            reasons += [*bill.reasons, *self._not_billed()]
+            reasons += [*bill.reasons, *self._gone(Kind.BILL, bill), *self._not_billed()]
             sources += bill.sources
             if bill.usd is None or (calls.calls and not bill.sources):
                 return _Part({}, sources, reasons)
@@ -180,7 +186,7 @@ class _Month:
         kinds = {Kind.INFRASTRUCTURE: definition.infrastructure, Kind.ENGINEERING: definition.engineering}
         found = {kind: self._charged(kind) for kind, on in kinds.items() if on}
         reasons = [why for one in found.values() for why in one.reasons]
-        reasons += self._declared_missing(found) if definition.sources else self._missing(found)
+        reasons += self._missing(found)
         return _Part(
             {Part(kind): one.usd if one.sources else None for kind, one in found.items()},
             [source for one in found.values() for source in one.sources],
@@ -192,25 +198,23 @@ class _Month:
             ],
         )
 
-    def _declared_missing(self, found: Mapping[Kind, Charged]) -> list[Why]:
+    def _missing(self, found: Mapping[Kind, Charged]) -> list[Why]:
+        """Who is declared and did not charge at all, who charged the month before, and kinds that nobody charged."""
         present = {name for one in found.values() for name in one.present}
         missing = [name for name in self._definition.sources if name not in present] if found else []
-        return [_no_bill("no charge", name, self._month.label) for name in missing] + [
-            _no_bill(f"no charge for {kind}", "anybody", self._month.label)
-            for kind, one in found.items()
-            if not one.sources and not missing
-        ]
-
-    def _missing(self, found: Mapping[Kind, Charged]) -> list[Why]:
-        reasons = []
+        reasons = [_no_bill("no charge", name, self._month.label) for name in missing]
         for kind, one in found.items():
-            gone = sorted(one.before - one.present)
-            reasons += [
-                _no_bill(f"no {kind}", f"{name}, which charged the month before", self._month.label) for name in gone
-            ]
-            if not one.sources and not gone:
+            gone = self._gone(kind, one)
+            reasons += gone
+            if not one.sources and not gone and not missing:
                 reasons.append(_no_bill(f"no charge for {kind}", "anybody", self._month.label))
         return reasons
+
+    def _gone(self, kind: Kind, found: Charged) -> list[Why]:
+        return [
+            _no_bill(f"no {kind}", f"{name}, which charged the month before,", self._month.label)
+            for name in sorted(found.before - found.present)
+        ]
 
     def _charged(self, kind: Kind) -> Charged:
         rates, faults = self._rates()
@@ -238,7 +242,8 @@ class _Month:
 
 
 def _no_bill(what: str, whose: str, month: str) -> Why:
-    return Why(Reason.NO_BILL, f"{what} of {whose} for {month}: `costs import` it, or take it out of costs.per_user")
+    words = "`costs import` it, a line of 0 where nothing is charged, or take it out of costs.per_user"
+    return Why(Reason.NO_BILL, f"{what} of {whose} for {month}: {words}")
 
 
 def _facts(definition: Definition) -> dict[str, str]:

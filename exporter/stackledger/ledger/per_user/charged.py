@@ -70,7 +70,7 @@ class Charged:
     present: frozenset[str]
     """Names of the sources, and of their providers."""
     before: frozenset[str]
-    """Sources that charged for the month before."""
+    """Sources that count and charged for the month before."""
     aside: Sequence[str]
     """Sources that charged for the month and do not count."""
     reasons: Sequence[Why]
@@ -82,7 +82,7 @@ def charged(engine: Engine, kind: str, ask: Ask) -> Charged:
     earlier = ((ask.first - timedelta(days=1)).replace(day=1) - EPOCH).days
     stored = charges_between(engine, kind, (earlier - 1) * DAY_US, (end + 1) * DAY_US, as_of=ask.as_of)
     touching = [one for one in stored if _touches(one.charge, begin, end)]
-    inside = [one for one in touching if not ask.only or {one.charge.source, one.charge.provider} & set(ask.only)]
+    inside = [one for one in touching if _counts(one.charge, ask)]
     by_source: dict[str, list[Stored]] = defaultdict(list)
     for one in inside:
         by_source[one.charge.source].append(one)
@@ -109,7 +109,9 @@ def charged(engine: Engine, kind: str, ask: Ask) -> Charged:
         usd=None if unknown else sum(int(one.usd or 0) for one in sums),
         sources=sums,
         present=frozenset({*by_source, *(one.charge.provider for one in inside)}),
-        before=frozenset(one.charge.source for one in stored if _touches(one.charge, earlier, begin)),
+        before=frozenset(
+            one.charge.source for one in stored if _touches(one.charge, earlier, begin) and _counts(one.charge, ask)
+        ),
         aside=sorted({one.charge.source for one in touching} - set(by_source)),
         reasons=reasons,
     )
@@ -118,6 +120,10 @@ def charged(engine: Engine, kind: str, ask: Ask) -> Charged:
 def _touches(one: Charge, begin: int, end: int) -> bool:
     first, until = days_of(one)
     return first < end and until > begin
+
+
+def _counts(one: Charge, ask: Ask) -> bool:
+    return not ask.only or one.source in ask.only or one.provider in ask.only
 
 
 def _is_whole(lines: Sequence[Stored], ask: Ask) -> bool:

@@ -48,7 +48,9 @@ class Prometheus:
             if len(answer.content) > _LARGEST_BYTES:
                 raise QuestionError(f"{expression} gives very many series: sum them into one")
             told = msgspec.json.decode(answer.content, type=_Answer)
-        except (httpx.HTTPError, httpx.InvalidURL, msgspec.MsgspecError) as error:
+        except UnicodeError:  # from None: the error holds the token
+            raise UnreachableError("the token for Prometheus holds a character that no header can carry") from None
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, msgspec.MsgspecError) as error:
             raise UnreachableError(
                 f"Prometheus at {self._url} does not answer ({type(error).__name__}): it is asked again"
             ) from error

@@ -39,7 +39,7 @@ class UserRow(msgspec.Struct, frozen=True, array_like=True):
 
 
 class PerUserReply(msgspec.Struct, frozen=True):
-    """A month. The values are there only where `reasons` is empty; `parts` tell what is known so far.
+    """A month. The values are there only where `reasons` is empty; amounts of parts also where only time or users lack.
 
     `from_us` and `until_us` are the month, `users_told` where the number of users is from. Parts sum to `total`, their
     values for each user to `per_user`, and the rows of each part to the part.

@@ -51,10 +51,13 @@ def fingerprint(files: Sequence[Path]) -> str:
     return digest.hexdigest()
 
 
-def charges(files: Sequence[Path], seen: str) -> list[Charge]:
-    """All lines, identified. Raises ProtocolError that names wrong rows; `seen` is the files' fingerprint before."""
+def charges(files: Sequence[Path], seen: str, source: str) -> list[Charge]:
+    """All lines, identified, as those of a source; `seen` is the files' fingerprint before.
+
+    Raises ProtocolError that names wrong rows.
+    """
     try:
-        lines = [line for path in files for line in focus.charges(str(path))]
+        lines = [line for path in files for line in focus.charges(str(path), source)]
     except QuestionError as error:
         raise ProtocolError(str(error)) from error
     if fingerprint(files) != seen:

@@ -8,7 +8,7 @@ from typing import Self
 
 import httpx
 
-from stackledger.errors import ConnectError, ProtocolError, ReadTimeoutError
+from stackledger.errors import AuthError, ConnectError, ProtocolError, ReadTimeoutError
 from stackledger.ledger.pulls.puller import Reply
 
 _TIMEOUT_SECONDS = 60.0
@@ -33,6 +33,8 @@ class HttpFetch:
                         raise ProtocolError(f"{path} answered with more than {_LARGEST_BYTES:,} bytes")
                     pieces.append(piece)
                 return Reply(answer.status_code, b"".join(pieces), _seconds(answer.headers.get("retry-after", "")))
+        except UnicodeError:  # from None: the error holds the key
+            raise AuthError("the key holds a character that no header can carry") from None
         except httpx.TimeoutException as error:
             raise ReadTimeoutError(f"{path} did not answer in time") from error
         except httpx.HTTPError as error:

@@ -49,11 +49,13 @@ class _Api(NamedTuple):
     address: str
     costs: Report[Billed]
     usage: Sequence[Report[Used]]
+    costs_by_account: bool
+    """Whether costs can be asked for of some accounts alone."""
 
 
 _APIS: Final = {
-    Vendor.OPENAI: _Api(openai.ADDRESS, openai.COSTS, openai.USAGE),
-    Vendor.ANTHROPIC: _Api(anthropic.ADDRESS, anthropic.COSTS, anthropic.USAGE),
+    Vendor.OPENAI: _Api(openai.ADDRESS, openai.COSTS, openai.USAGE, costs_by_account=True),
+    Vendor.ANTHROPIC: _Api(anthropic.ADDRESS, anthropic.COSTS, anthropic.USAGE, costs_by_account=False),
 }
 _DEFAULT_ACCOUNT: Final = "default"
 """How a setting names the account that has no id."""
@@ -62,7 +64,7 @@ _DEFAULT_ACCOUNT: Final = "default"
 def source_of(settings: PullSettings, clock: Clock) -> Source:
     """What a setting means."""
     if settings.vendor is Vendor.FOCUS:
-        return FocusFiles(settings.files or Path(), clock)
+        return FocusFiles(settings, clock)
     if settings.vendor is Vendor.OPENCOST:
         return OpenCost(settings, clock)
     return AdminApi(settings, _APIS[settings.vendor], clock)
@@ -118,8 +120,12 @@ class AdminApi(_Asked):
             puller = Puller(fetch, self._key, self._clock, asked)
             costs = await puller.costs(self._api.costs, *window)
             used = [one for report in self._api.usage for one in await puller.usage(report, *window)]
+        # What is not listed names no account: it is ours where all accounts are, or only ours were asked for.
+        with_others = not wanted or (self._api.costs_by_account and bool(asked))
         mine = [
-            one for one in costs if not wanted or one.words == OTHERS or (one.account or _DEFAULT_ACCOUNT) in wanted
+            one
+            for one in costs
+            if (with_others if one.words == OTHERS else not wanted or (one.account or _DEFAULT_ACCOUNT) in wanted)
         ]
         return bill_lines(self._bill(Kind.BILL, self._settings.vendor), mine, used)
 
@@ -151,8 +157,9 @@ class FocusFiles:
 
     restated_days = 0
 
-    def __init__(self, pattern: Path, clock: Clock) -> None:
-        self._pattern = pattern
+    def __init__(self, settings: PullSettings, clock: Clock) -> None:
+        self._pattern = settings.files or Path()
+        self._source = f"{settings.vendor}/{settings.name}"
         self._clock = clock
         self._files: Sequence[Path] = ()
         self._seen = ""
@@ -169,4 +176,4 @@ class FocusFiles:
 
     async def charges(self, _window: Window) -> list[Charge]:
         """The lines of all files."""
-        return await asyncio.to_thread(files.charges, self._files, self._seen)
+        return await asyncio.to_thread(files.charges, self._files, self._seen, self._source)

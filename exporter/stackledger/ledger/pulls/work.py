@@ -24,6 +24,7 @@ from stackledger.ledger.pulls.asking import REASONS, Delivery, PullReply, PullRe
 from stackledger.ledger.pulls.config import PullSettings, Vendor
 from stackledger.ledger.pulls.record import Record
 from stackledger.ledger.pulls.sources import Window, source_of
+from stackledger.ledger.reconcile.cells import days_of
 from stackledger.ledger.reconcile.estimates import EPOCH
 
 _LOG = logging.getLogger(__name__)
@@ -105,7 +106,7 @@ class Work:
         if self._settings.vendor is Vendor.FOCUS:
             raise QuestionError(f"{self.name}: files hold the days that they hold: leave the days out")
         today = self._today()
-        end = min(today, request.last + timedelta(days=1) if request.last else today)
+        end = today if request.last is None or request.last >= today else request.last + timedelta(days=1)
         first = request.first or end - timedelta(days=1)
         if first >= end:
             raise QuestionError(f"{self.name}: days of UTC that are over are pulled, and {first} is not one of them")
@@ -179,8 +180,12 @@ class Work:
         for one in charges:
             billed[one.currency] += one.billed
         amounts = {currency: str(amount) for currency, amount in sorted(billed.items())}
-        last = window[1] - timedelta(days=1)
-        return Delivery(window[0], last, amounts, done.added, done.unchanged, done.superseded, done.number)
+        first, until = window
+        if charges and self._settings.vendor is Vendor.FOCUS:  # files hold the days that they hold
+            days = [days_of(one) for one in charges]
+            first, until = _date(min(one for one, _ in days)), _date(max(one for _, one in days))
+        last = until - timedelta(days=1)
+        return Delivery(first, last, amounts, done.added, done.unchanged, done.superseded, done.number)
 
     async def _succeeded(self, known: Record, due: Window, files: str) -> None:
         first, last = _number(due[0]), _number(due[1]) - 1

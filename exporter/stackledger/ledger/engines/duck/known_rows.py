@@ -8,6 +8,7 @@ from typing import Any, Final
 import duckdb
 import numpy as np
 
+from stackledger.errors import StorageError
 from stackledger.ledger.buckets import BUCKETS
 from stackledger.ledger.engines.base import Applied
 from stackledger.ledger.engines.duck.known_ids import Hashes, KnownDays
@@ -93,7 +94,7 @@ class KnownRows:
             self._commits += 1
             if self._commits % _SAVE_EVERY == 0:
                 self.save()
-        except (OSError, duckdb.Error):
+        except (OSError, duckdb.Error, StorageError):
             self._days.forget_all()
         except BaseException:
             self._days.forget_all()
