@@ -64,6 +64,8 @@ class LedgerProcess:
         self._failing: set[str] = set()
         self._topic = open_topic(settings, self._ledger, clock)
         self._reading_much = ThreadPoolExecutor(_AT_ONCE, "answer")
+        self._pulling = ThreadPoolExecutor(max(1, len(settings.pulls)), "pull")
+        """A pull that somebody asked for may wait for its vendor for an hour: it takes no thread from other answers."""
         self._periods: list[PeriodSummary] = []
         self._budgets: list[BudgetStatus] = []
         self._per_user: PerUserReply | None = None
@@ -210,9 +212,8 @@ class LedgerProcess:
         if method.quick:
             return msgspec.json.encode(await asyncio.to_thread(method.call, self._ledger.service, asked))
         loop = asyncio.get_running_loop()
-        return msgspec.json.encode(
-            await loop.run_in_executor(self._reading_much, method.call, self._ledger.service, asked)
-        )
+        threads = self._pulling if name == "pull" else self._reading_much
+        return msgspec.json.encode(await loop.run_in_executor(threads, method.call, self._ledger.service, asked))
 
     def end(self) -> None:
         """Stop long work between two of its steps."""
@@ -221,7 +222,8 @@ class LedgerProcess:
 
     def close(self) -> None:
         """Close the store."""
-        self._reading_much.shutdown(cancel_futures=True)
+        for threads in (self._reading_much, self._pulling):
+            threads.shutdown(cancel_futures=True)
         if self._topic is not None:
             self._topic.close()
         self._ledger.close()

@@ -29,6 +29,7 @@ from stackledger.ledger.charges import focus
 from stackledger.ledger.charges.rows import identified
 from stackledger.ledger.charges.store import deliver
 from stackledger.ledger.engines.base import Engine
+from stackledger.ledger.pulls.asking import PullRequest
 from stackledger.ledger.reconcile.answers import ReconcileRequest, reconcile_bills
 from stackledger.serve.ledger import LedgerProcess
 from tests.integration.ledger import bill_generator as bills
@@ -228,6 +229,37 @@ def test_answers_that_read_much_keep_nobody_waiting(tmp_path: Path, monkeypatch:
                 bills_told = await process.answer("bills", msgspec.json.encode(BillsRequest("UTC")))
                 assert msgspec.json.decode(bills_told, type=BillsReply).pending
                 assert await asyncio.to_thread(process._apply_once) is False
+            assert not any(one.done() for one in waiting)
+        finally:
+            go.set()
+            await asyncio.gather(*waiting)
+
+    try:
+        asyncio.run(session())
+    finally:
+        process.close()
+
+
+def test_pulls_that_are_asked_for_keep_no_answer_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def hanging(*_: object) -> None:
+        begun.set()
+        go.wait(60)
+
+    method = asked.METHODS["pull"]
+    slow = asked.Method(method.request, method.reply, hanging)
+    monkeypatch.setattr("stackledger.serve.ledger.METHODS", dict(asked.METHODS) | {"pull": slow})
+    process = LedgerProcess(CostSettings(), tmp_path, SystemClock())
+    report = msgspec.json.encode(ReportRequest((), SEPTEMBER, SEPTEMBER, "UTC"))
+
+    async def session() -> None:
+        request = msgspec.json.encode(PullRequest("openai"))
+        waiting = [asyncio.create_task(process.answer("pull", request)) for _ in range(40)]
+        try:
+            assert await asyncio.to_thread(begun.wait, 20)
+            async with asyncio.timeout(20):
+                assert await process.answer("report", report)
             assert not any(one.done() for one in waiting)
         finally:
             go.set()

@@ -7,9 +7,13 @@ from typing import Any, Final
 import httpx
 import msgspec
 
+from stackledger.clock import Clock, SystemClock
 from stackledger.errors import QuestionError, UnreachableError
 
 _TIMEOUT_SECONDS: Final = 10.0
+"""For a connection, and for each piece of an answer."""
+_LONGEST_SECONDS: Final = 30.0
+"""For a whole answer."""
 _LARGEST_BYTES: Final = 1 << 20
 
 
@@ -29,8 +33,9 @@ class _Answer(msgspec.Struct, frozen=True):
 class Prometheus:
     """One server. `token` is what a proxy before it wants to see, if any."""
 
-    def __init__(self, url: str, token: str = "") -> None:
+    def __init__(self, url: str, token: str = "", clock: Clock | None = None) -> None:
         self._url = url.rstrip("/")
+        self._clock = clock or SystemClock()
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def value(self, expression: str, at_s: float) -> float:
@@ -39,15 +44,7 @@ class Prometheus:
         Raises UnreachableError where nobody answers, QuestionError where the answer is no one value.
         """
         try:
-            answer = httpx.get(
-                f"{self._url}/api/v1/query",
-                params={"query": expression, "time": f"{at_s:.3f}"},
-                headers=self._headers,
-                timeout=_TIMEOUT_SECONDS,
-            )
-            if len(answer.content) > _LARGEST_BYTES:
-                raise QuestionError(f"{expression} gives very many series: sum them into one")
-            told = msgspec.json.decode(answer.content, type=_Answer)
+            told = msgspec.json.decode(self._body(expression, at_s), type=_Answer)
         except UnicodeError:  # from None: the error holds the token
             raise UnreachableError("the token for Prometheus holds a character that no header can carry") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError, msgspec.MsgspecError) as error:
@@ -57,6 +54,27 @@ class Prometheus:
         if told.status != "success" or told.data is None:
             raise QuestionError(f"Prometheus at {self._url} refuses {expression}: {told.error or 'no reason told'}")
         return self._one(told.data, expression)
+
+    def _body(self, expression: str, at_s: float) -> bytes:
+        """The answer, given up where it is too large or takes too long."""
+        end = self._clock.monotonic() + _LONGEST_SECONDS
+        pieces, size = [], 0
+        with httpx.stream(
+            "GET",
+            f"{self._url}/api/v1/query",
+            params={"query": expression, "time": f"{at_s:.3f}"},
+            headers=self._headers,
+            timeout=_TIMEOUT_SECONDS,
+        ) as answer:
+            for piece in answer.iter_bytes():
+                size += len(piece)
+                if size > _LARGEST_BYTES:
+                    raise QuestionError(f"{expression} gives very many series: sum them into one")
+                if self._clock.monotonic() > end:
+                    words = f"does not end its answer within {_LONGEST_SECONDS:.0f} s: it is asked again"
+                    raise UnreachableError(f"Prometheus at {self._url} {words}")
+                pieces.append(piece)
+        return b"".join(pieces)
 
     def _one(self, data: _Data, expression: str) -> float:
         try:
