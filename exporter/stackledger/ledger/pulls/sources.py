@@ -29,6 +29,8 @@ class Source(Protocol):
 
     restated_days: int
     """Days before the last pull that are asked for again."""
+    forgets: bool
+    """Whether it may later tell less of a day than it did."""
 
     def windows(self, first: date, end: date, today: date) -> list[Window]:
         """The days in pieces that are delivered one by one, oldest first; each is whole billing periods, up to today.
@@ -89,13 +91,14 @@ class _Asked:
         return HttpFetch(self._address)
 
     def _bill(self, kind: Kind, provider: str) -> Bill:
-        return Bill(kind, f"{provider}/{self._settings.name}", provider, f"pull {self._settings.name}")
+        return Bill(kind, self._settings.source, provider, f"pull {self._settings.name}")
 
 
 class AdminApi(_Asked):
     """OpenAI or Anthropic: a month is a billing period, and is restated whole."""
 
     restated_days = 35  # a month, and some for its invoice
+    forgets = False
 
     def __init__(self, settings: PullSettings, api: _Api, clock: Clock) -> None:
         super().__init__(settings, api.address, clock)
@@ -134,6 +137,7 @@ class OpenCost(_Asked):
     """OpenCost: each day stands for itself, since what it could answer a month ago is gone."""
 
     restated_days = 3
+    forgets = True
 
     def __init__(self, settings: PullSettings, clock: Clock) -> None:
         super().__init__(settings, "", clock)
@@ -156,10 +160,11 @@ class FocusFiles:
     """Files that a cloud's export job drops: all of them at once, when one of them has changed."""
 
     restated_days = 0
+    forgets = False
 
     def __init__(self, settings: PullSettings, clock: Clock) -> None:
         self._pattern = settings.files or Path()
-        self._source = f"{settings.vendor}/{settings.name}"
+        self._source = settings.source
         self._clock = clock
         self._files: Sequence[Path] = ()
         self._seen = ""

@@ -17,7 +17,7 @@ from typing import Final
 from stackledger.clock import Clock
 from stackledger.errors import ProtocolError, QuestionError, ReadTimeoutError, StorageError, TargetError
 from stackledger.ledger.charges.charge import Charge
-from stackledger.ledger.charges.store import deliver
+from stackledger.ledger.charges.store import deliver, periods_of
 from stackledger.ledger.engines.base import Engine
 from stackledger.ledger.pulls import record
 from stackledger.ledger.pulls.asking import REASONS, Delivery, PullReply, PullRequest, PullStatus
@@ -26,6 +26,7 @@ from stackledger.ledger.pulls.record import Record
 from stackledger.ledger.pulls.sources import Window, source_of
 from stackledger.ledger.reconcile.cells import days_of
 from stackledger.ledger.reconcile.estimates import EPOCH
+from stackledger.ledger.rows import DAY_US
 
 _LOG = logging.getLogger(__name__)
 _AFTER_SECONDS: Final = 3600.0
@@ -132,7 +133,10 @@ class Work:
             if files is None:
                 reply = PullReply(self.name, self._settings.vendor, nothing_new=True)
             else:
-                await self._windows(due, deliveries, dry=dry)
+                windows = self._source.windows(*due, self._today())
+                if days is None and self._source.forgets:
+                    windows = await asyncio.to_thread(self._without_what_stands, windows)
+                await self._windows(windows, deliveries, dry=dry)
             if not dry and days is None:
                 await self._succeeded(known, due, known.files if files is None else files)
         except (TargetError, StorageError) as error:
@@ -147,10 +151,23 @@ class Work:
             _LOG.info("bills can be pulled again", extra={"source": self.name})
         return reply
 
-    async def _windows(self, due: Window, deliveries: list[Delivery], *, dry: bool) -> None:
+    def _without_what_stands(self, windows: Sequence[Window]) -> list[Window]:
+        """Without days that a pull in time would no longer ask for, where they are told of already.
+
+        A day that cannot be read keeps the days after it due for as long; what is told of them late may be less.
+        """
+        longest = timedelta(days=self._source.restated_days) + max(self._settings.interval, timedelta(days=1))
+        in_time = self._today() - longest
+        standing = periods_of(self._engine, self._settings.source)
+        return [
+            one
+            for one in windows
+            if one[0] >= in_time or (_number(one[0]) * DAY_US, _number(one[1]) * DAY_US) not in standing
+        ]
+
+    async def _windows(self, windows: Sequence[Window], deliveries: list[Delivery], *, dry: bool) -> None:
         """Pull and deliver piece by piece, oldest first. What cannot be understood of one does not hold up others."""
         refused: ProtocolError | None = None
-        windows = self._source.windows(*due, self._today())
         for number, window in enumerate(windows, 1):
             self._doing = f"{number} of {len(windows)}, from {window[0]} on"
             try:
