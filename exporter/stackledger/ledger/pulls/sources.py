@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from stackledger.clock import Clock
 from stackledger.ledger.charges.charge import Charge, Kind
@@ -20,6 +21,7 @@ from stackledger.ledger.pulls.lines import Bill, bill_lines, line_of
 from stackledger.ledger.pulls.puller import Puller
 from stackledger.ledger.pulls.values import OTHERS, Billed, Report, Used
 
+T = TypeVar("T")
 Window = tuple[date, date]
 """Days, the last excluded."""
 
@@ -176,9 +178,17 @@ class FocusFiles:
     async def unchanged(self, seen: str) -> str | None:
         """None where names and contents are those of before."""
         self._files = await asyncio.to_thread(files.found, self._pattern, self._clock.now())
-        self._seen = await asyncio.to_thread(files.fingerprint, self._files)
+        self._seen = await self._read(files.fingerprint, self._files)
         return None if self._seen == seen else self._seen
 
     async def charges(self, _window: Window) -> list[Charge]:
         """The lines of all files."""
-        return await asyncio.to_thread(files.charges, self._files, self._seen, self._source)
+        return await self._read(files.charges, self._files, self._seen, self._source)
+
+    async def _read(self, read: Callable[..., T], *told: Any) -> T:
+        """In a thread, which ends with who waits for it: it would hold up the end of the process."""
+        stop = threading.Event()
+        try:
+            return await asyncio.to_thread(read, *told, stop)
+        finally:
+            stop.set()

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from stackledger.clock import Clock
 from stackledger.errors import ProtocolError, QuestionError, ReadTimeoutError, StorageError, TargetError
@@ -28,12 +28,13 @@ from stackledger.ledger.reconcile.cells import days_of
 from stackledger.ledger.reconcile.estimates import EPOCH
 from stackledger.ledger.rows import DAY_US
 
+T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
 _AFTER_SECONDS: Final = 3600.0
 """An interval's pull is made so long after it began: vendors need some time to count a day."""
 _AGAIN_SECONDS: Final = 900.0
 _LONGEST_SECONDS: Final = 900.0
-"""For one window."""
+"""For what is new, and for each window."""
 _TRIES: Final = 3
 
 
@@ -129,7 +130,7 @@ class Work:
         reply = PullReply(self.name, self._settings.vendor, deliveries)
         due = days or self._due(known)
         try:
-            files = await self._source.unchanged(known.files)
+            files = await self._in_time(self._source.unchanged(known.files), "what is new")
             if files is None:
                 reply = PullReply(self.name, self._settings.vendor, nothing_new=True)
             else:
@@ -171,16 +172,20 @@ class Work:
         for number, window in enumerate(windows, 1):
             self._doing = f"{number} of {len(windows)}, from {window[0]} on"
             try:
-                async with self._clock.timeout(_LONGEST_SECONDS):
-                    charges = await self._source.charges(window)
-            except TimeoutError:
-                raise ReadTimeoutError(f"{window[0]}: no whole answer in {_LONGEST_SECONDS / 60:.0f} minutes") from None
+                charges = await self._in_time(self._source.charges(window), str(window[0]))
             except ProtocolError as error:
                 refused = refused or error
                 continue
             deliveries.append(await asyncio.to_thread(self._deliver, window, charges, dry))
         if refused is not None:
             raise refused
+
+    async def _in_time(self, answer: Awaitable[T], what: str) -> T:
+        try:
+            async with self._clock.timeout(_LONGEST_SECONDS):
+                return await answer
+        except TimeoutError:
+            raise ReadTimeoutError(f"{what}: no whole answer in {_LONGEST_SECONDS / 60:.0f} minutes") from None
 
     def _deliver(self, window: Window, charges: Sequence[Charge], dry: bool) -> Delivery:  # noqa: FBT001 - to_thread
         for again in reversed(range(_TRIES)):
