@@ -81,6 +81,34 @@ def test_a_day_that_opencost_could_not_work_out_is_refused_and_others_are_taken(
     assert [part.added for part in pulled(one, "opencost").deliveries] == [5, 0]
 
 
+def test_a_day_that_cannot_be_read_has_no_older_day_replaced_by_what_is_left_of_it(
+    engine: Engine, vendor: Vendor, pulls: Callable[..., Pulls], clock: Calendar, tmp_path: Path
+) -> None:
+    for n in range(5):
+        cluster(vendor, date(2026, 10, 30) + timedelta(days=n))
+    one = pulls(settings(vendor, "opencost", tmp_path, team_label="team", first_days=4))
+    pulled(one, "opencost")
+    clock.at += timedelta(days=1)
+    cluster(vendor, date(2026, 11, 3), **{"prod/shop/search": {"totalCost": "NaN"}})
+    assert "on 2026-11-03: totalCost is" in pulled(one, "opencost", well=False).failure
+    before = lines(engine, "infrastructure")
+
+    clock.at += timedelta(days=14)
+    for n in range(4):
+        vendor.clusters[date(2026, 10, 30) + timedelta(days=n)] = {"prod/shop/search": {"totalCost": 0.25}}
+    cluster(vendor, date(2026, 11, 4))
+    refused = pulled(one, "opencost", well=False)
+    assert "on 2026-11-03: totalCost is" in refused.failure
+    assert str(refused.deliveries[0].first) == "2026-11-04"
+    assert set(before) < set(lines(engine, "infrastructure"))
+    cluster(vendor, date(2026, 11, 3))
+    assert str(pulled(one, "opencost").deliveries[0].first) == "2026-11-03"
+    assert set(before) < set(lines(engine, "infrastructure"))
+    # who asks for a day gets it as it is told now
+    (asked,) = pulled(one, "opencost", first=date(2026, 11, 1), last=date(2026, 11, 1)).deliveries
+    assert (asked.added, asked.replaced) == (1, 5)
+
+
 def focus_file(path: Path, *amounts: str, month: int = 10) -> None:
     period = f"2026-{month:02d}-01T00:00:00Z,2026-{month + 1:02d}-01T00:00:00Z"
     path.parent.mkdir(exist_ok=True)

@@ -9,9 +9,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from lab.process import wait_until
 from stackledger.errors import QuestionError, StorageError
 from stackledger.ledger.charges.charge import Change, Charge
 from stackledger.ledger.engines.base import Engine
-from stackledger.ledger.pulls import work
+from stackledger.ledger.pulls import files, work
 from stackledger.ledger.pulls.asking import PullRequest
 from stackledger.ledger.pulls.runner import Pulls
 from tests.integration.ledger.apply_in_a_loop import open_store
@@ -73,6 +74,47 @@ def test_a_vendor_that_hangs_holds_up_nobody_and_is_given_up(
     monkeypatch.setattr(work, "_LONGEST_SECONDS", 60)
     pulled(pulls, "anthropic")
     pulls.end()
+
+
+def test_files_that_take_long_are_given_up_and_hold_up_no_end(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (tmp_path / "large.csv").open("wb") as large:
+        large.truncate(1 << 28)
+    clock = Calendar()
+    clock.at = datetime.now(UTC) + timedelta(hours=1)
+    sources = [settings(None, "focus", tmp_path, files=str(tmp_path / "*.csv"))]
+    reading = threading.Event()
+    fingerprint = files.fingerprint
+
+    def begun(*told: Any) -> str:
+        reading.set()
+        return fingerprint(*told)
+
+    monkeypatch.setattr(files, "_PIECE", 1)  # many seconds for the whole file
+    monkeypatch.setattr(files, "fingerprint", begun)
+    pulls = Pulls(engine, sources, clock)
+    monkeypatch.setattr(work, "_LONGEST_SECONDS", 0.3)
+    given_up = pulled(pulls, "focus", well=False)
+    assert (given_up.reason, given_up.failure) == ("timeout", "what is new: no whole answer in 0 minutes")
+    monkeypatch.setattr(work, "_LONGEST_SECONDS", 900)
+    reading.clear()
+    told: list[str] = []
+
+    def ask() -> None:
+        try:
+            pulls.pull(PullRequest("focus"))
+        except QuestionError as error:
+            told.append(str(error))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    assert reading.wait(20)
+    before = time.monotonic()
+    pulls.end()
+    asking.join(10)
+    assert told == ["the ledger is being closed: pull again once it is open"]
+    assert time.monotonic() - before < 10
 
 
 def test_who_asks_is_told_when_the_ledger_is_closed_meanwhile(engine: Engine, vendor: Vendor, tmp_path: Path) -> None:

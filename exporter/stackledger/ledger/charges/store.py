@@ -56,6 +56,14 @@ def charges_between(
     return [_stored(row) for row in rows]
 
 
+def periods_of(engine: Engine, source: str) -> set[tuple[int, int]]:
+    """Billing periods of which a source has lines in force, as microseconds since 1970, the last excluded."""
+    rows = engine.query(
+        "SELECT DISTINCT period_from_us, period_until_us FROM charge WHERE source = ? AND superseded IS NULL", [source]
+    )
+    return {(int(first), int(until)) for first, until in rows}
+
+
 def last_delivery(engine: Engine) -> int:
     """The number of the latest delivery, 0 before the first."""
     return _last_delivery(engine)

@@ -93,6 +93,11 @@ class PullSettings(Settings):
         return self
 
     @property
+    def source(self) -> str:
+        """The source of its lines in the ledger."""
+        return f"{self.vendor}/{self.name}"
+
+    @property
     def interval(self) -> timedelta:
         """How often it is asked."""
         return timedelta(hours=self.interval_hours)

@@ -7,6 +7,7 @@ several. A file that was written to within the last minute is left to finish.
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -36,14 +37,15 @@ def found(pattern: Path, now: float) -> list[Path]:
     return files
 
 
-def fingerprint(files: Sequence[Path]) -> str:
-    """Changes with the names and contents of the files."""
+def fingerprint(files: Sequence[Path], stop: threading.Event) -> str:
+    """Changes with the names and contents of the files. Ends early, with ConnectError, once `stop` is set."""
     digest = hashlib.sha256()
     try:
         for path in files:
             digest.update(str(path).encode() + b"\0")
             with path.open("rb") as opened:
                 while piece := opened.read(_PIECE):
+                    _go_on(stop)
                     digest.update(piece)
             digest.update(b"\0")
     except OSError as error:
@@ -51,15 +53,23 @@ def fingerprint(files: Sequence[Path]) -> str:
     return digest.hexdigest()
 
 
-def charges(files: Sequence[Path], seen: str, source: str) -> list[Charge]:
+def charges(files: Sequence[Path], seen: str, source: str, stop: threading.Event) -> list[Charge]:
     """All lines, identified, as those of a source; `seen` is the files' fingerprint before.
 
-    Raises ProtocolError that names wrong rows.
+    Raises ProtocolError that names wrong rows. Ends early, with ConnectError, between two files once `stop` is set.
     """
     try:
-        lines = [line for path in files for line in focus.charges(str(path), source)]
+        lines: list[Charge] = []
+        for path in files:
+            _go_on(stop)
+            lines += focus.charges(str(path), source)
     except QuestionError as error:
         raise ProtocolError(str(error)) from error
-    if fingerprint(files) != seen:
+    if fingerprint(files, stop) != seen:
         raise ConnectError("a file changed while it was read: it is read again later")
     return identified(lines)
+
+
+def _go_on(stop: threading.Event) -> None:
+    if stop.is_set():
+        raise ConnectError("reading the files was given up")

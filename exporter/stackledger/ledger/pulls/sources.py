@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from stackledger.clock import Clock
 from stackledger.ledger.charges.charge import Charge, Kind
@@ -20,6 +21,7 @@ from stackledger.ledger.pulls.lines import Bill, bill_lines, line_of
 from stackledger.ledger.pulls.puller import Puller
 from stackledger.ledger.pulls.values import OTHERS, Billed, Report, Used
 
+T = TypeVar("T")
 Window = tuple[date, date]
 """Days, the last excluded."""
 
@@ -29,6 +31,8 @@ class Source(Protocol):
 
     restated_days: int
     """Days before the last pull that are asked for again."""
+    forgets: bool
+    """Whether it may later tell less of a day than it did."""
 
     def windows(self, first: date, end: date, today: date) -> list[Window]:
         """The days in pieces that are delivered one by one, oldest first; each is whole billing periods, up to today.
@@ -89,13 +93,14 @@ class _Asked:
         return HttpFetch(self._address)
 
     def _bill(self, kind: Kind, provider: str) -> Bill:
-        return Bill(kind, f"{provider}/{self._settings.name}", provider, f"pull {self._settings.name}")
+        return Bill(kind, self._settings.source, provider, f"pull {self._settings.name}")
 
 
 class AdminApi(_Asked):
     """OpenAI or Anthropic: a month is a billing period, and is restated whole."""
 
     restated_days = 35  # a month, and some for its invoice
+    forgets = False
 
     def __init__(self, settings: PullSettings, api: _Api, clock: Clock) -> None:
         super().__init__(settings, api.address, clock)
@@ -134,6 +139,7 @@ class OpenCost(_Asked):
     """OpenCost: each day stands for itself, since what it could answer a month ago is gone."""
 
     restated_days = 3
+    forgets = True
 
     def __init__(self, settings: PullSettings, clock: Clock) -> None:
         super().__init__(settings, "", clock)
@@ -156,10 +162,11 @@ class FocusFiles:
     """Files that a cloud's export job drops: all of them at once, when one of them has changed."""
 
     restated_days = 0
+    forgets = False
 
     def __init__(self, settings: PullSettings, clock: Clock) -> None:
         self._pattern = settings.files or Path()
-        self._source = f"{settings.vendor}/{settings.name}"
+        self._source = settings.source
         self._clock = clock
         self._files: Sequence[Path] = ()
         self._seen = ""
@@ -171,9 +178,17 @@ class FocusFiles:
     async def unchanged(self, seen: str) -> str | None:
         """None where names and contents are those of before."""
         self._files = await asyncio.to_thread(files.found, self._pattern, self._clock.now())
-        self._seen = await asyncio.to_thread(files.fingerprint, self._files)
+        self._seen = await self._read(files.fingerprint, self._files)
         return None if self._seen == seen else self._seen
 
     async def charges(self, _window: Window) -> list[Charge]:
         """The lines of all files."""
-        return await asyncio.to_thread(files.charges, self._files, self._seen, self._source)
+        return await self._read(files.charges, self._files, self._seen, self._source)
+
+    async def _read(self, read: Callable[..., T], *told: Any) -> T:
+        """In a thread, which ends with who waits for it: it would hold up the end of the process."""
+        stop = threading.Event()
+        try:
+            return await asyncio.to_thread(read, *told, stop)
+        finally:
+            stop.set()

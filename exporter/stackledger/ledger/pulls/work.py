@@ -9,15 +9,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from stackledger.clock import Clock
 from stackledger.errors import ProtocolError, QuestionError, ReadTimeoutError, StorageError, TargetError
 from stackledger.ledger.charges.charge import Charge
-from stackledger.ledger.charges.store import deliver
+from stackledger.ledger.charges.store import deliver, periods_of
 from stackledger.ledger.engines.base import Engine
 from stackledger.ledger.pulls import record
 from stackledger.ledger.pulls.asking import REASONS, Delivery, PullReply, PullRequest, PullStatus
@@ -26,13 +26,15 @@ from stackledger.ledger.pulls.record import Record
 from stackledger.ledger.pulls.sources import Window, source_of
 from stackledger.ledger.reconcile.cells import days_of
 from stackledger.ledger.reconcile.estimates import EPOCH
+from stackledger.ledger.rows import DAY_US
 
+T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
 _AFTER_SECONDS: Final = 3600.0
 """An interval's pull is made so long after it began: vendors need some time to count a day."""
 _AGAIN_SECONDS: Final = 900.0
 _LONGEST_SECONDS: Final = 900.0
-"""For one window."""
+"""For what is new, and for each window."""
 _TRIES: Final = 3
 
 
@@ -128,11 +130,14 @@ class Work:
         reply = PullReply(self.name, self._settings.vendor, deliveries)
         due = days or self._due(known)
         try:
-            files = await self._source.unchanged(known.files)
+            files = await self._in_time(self._source.unchanged(known.files), "what is new")
             if files is None:
                 reply = PullReply(self.name, self._settings.vendor, nothing_new=True)
             else:
-                await self._windows(due, deliveries, dry=dry)
+                windows = self._source.windows(*due, self._today())
+                if days is None and self._source.forgets:
+                    windows = await asyncio.to_thread(self._without_what_stands, windows)
+                await self._windows(windows, deliveries, dry=dry)
             if not dry and days is None:
                 await self._succeeded(known, due, known.files if files is None else files)
         except (TargetError, StorageError) as error:
@@ -147,23 +152,40 @@ class Work:
             _LOG.info("bills can be pulled again", extra={"source": self.name})
         return reply
 
-    async def _windows(self, due: Window, deliveries: list[Delivery], *, dry: bool) -> None:
+    def _without_what_stands(self, windows: Sequence[Window]) -> list[Window]:
+        """Without days that a pull in time would no longer ask for, where they are told of already.
+
+        A day that cannot be read keeps the days after it due for as long; what is told of them late may be less.
+        """
+        longest = timedelta(days=self._source.restated_days) + max(self._settings.interval, timedelta(days=1))
+        in_time = self._today() - longest
+        standing = periods_of(self._engine, self._settings.source)
+        return [
+            one
+            for one in windows
+            if one[0] >= in_time or (_number(one[0]) * DAY_US, _number(one[1]) * DAY_US) not in standing
+        ]
+
+    async def _windows(self, windows: Sequence[Window], deliveries: list[Delivery], *, dry: bool) -> None:
         """Pull and deliver piece by piece, oldest first. What cannot be understood of one does not hold up others."""
         refused: ProtocolError | None = None
-        windows = self._source.windows(*due, self._today())
         for number, window in enumerate(windows, 1):
             self._doing = f"{number} of {len(windows)}, from {window[0]} on"
             try:
-                async with self._clock.timeout(_LONGEST_SECONDS):
-                    charges = await self._source.charges(window)
-            except TimeoutError:
-                raise ReadTimeoutError(f"{window[0]}: no whole answer in {_LONGEST_SECONDS / 60:.0f} minutes") from None
+                charges = await self._in_time(self._source.charges(window), str(window[0]))
             except ProtocolError as error:
                 refused = refused or error
                 continue
             deliveries.append(await asyncio.to_thread(self._deliver, window, charges, dry))
         if refused is not None:
             raise refused
+
+    async def _in_time(self, answer: Awaitable[T], what: str) -> T:
+        try:
+            async with self._clock.timeout(_LONGEST_SECONDS):
+                return await answer
+        except TimeoutError:
+            raise ReadTimeoutError(f"{what}: no whole answer in {_LONGEST_SECONDS / 60:.0f} minutes") from None
 
     def _deliver(self, window: Window, charges: Sequence[Charge], dry: bool) -> Delivery:  # noqa: FBT001 - to_thread
         for again in reversed(range(_TRIES)):
