@@ -168,9 +168,7 @@ class KafkaCluster:
     def produce(self, topic: str, count: int, *, partition: int | None = None, size: int = 100) -> dict[int, int]:
         """Append exactly `count` records, evenly over the partitions or all to one; returns the count by partition."""
         admin = AdminClient(self.client_settings())
-        targets = (
-            [partition] if partition is not None else sorted(admin.list_topics(topic, 30).topics[topic].partitions)
-        )
+        targets = [partition] if partition is not None else _partitions(admin, topic)
         wanted = Counter(targets[number % len(targets)] for number in range(count))
         producer = Producer(self.client_settings() | {"linger.ms": 20, "enable.idempotence": True})
         missing = wanted
@@ -322,6 +320,18 @@ class KafkaCluster:
     def _has_leaders(self, admin: AdminClient, topic: str, partitions: int) -> bool:
         rows = admin.list_topics(topic, 10).topics[topic].partitions.values()
         return len(rows) == partitions and all(row.leader > 0 for row in rows)
+
+
+def _partitions(admin: AdminClient, topic: str) -> list[int]:
+    """A topic's partitions, once the broker that is asked knows them: it may not be the one that made them."""
+    found: list[int] = []
+
+    def known() -> bool:
+        found[:] = sorted(admin.list_topics(topic, 30).topics[topic].partitions)
+        return bool(found)
+
+    wait_until(known, what=f"partitions of {topic}")
+    return found
 
 
 def _send(producer: Producer, topic: str, wanted: Mapping[int, int], *, size: int) -> Counter[int]:
