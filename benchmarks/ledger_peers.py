@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.peers import cpu_seconds
 from benchmarks.table import show
 from benchmarks.usage_bodies import Bodies
-from lab import procfs
 from lab.postgres import PostgresCluster
 
 _COLUMNS: Final = (
@@ -68,20 +68,15 @@ def copy(rows: int) -> None:
 def _copied(cluster: PostgresCluster, table: str, batches: list[list[tuple[Any, ...]]]) -> tuple[float, float, float]:
     """Seconds, and CPU seconds of this process and of the server."""
     with cluster.connect(cluster.nodes[0]) as connection:
-        server = cluster.nodes[0].process.pid
-        before = _tree_cpu(server)
+        server = cluster.nodes[0].process
+        before = cpu_seconds(server)
         began, own = time.perf_counter(), time.process_time()
         for batch in batches:
             with connection.transaction(), connection.cursor().copy(f"COPY {table} FROM STDIN") as copying:
                 for row in batch:
                     copying.write_row(row)
         seconds, client = time.perf_counter() - began, time.process_time() - own
-        return seconds, client, _tree_cpu(server) - before
-
-
-def _tree_cpu(pid: int) -> float:
-    """CPU seconds of a server's processes that live."""
-    return sum(procfs.cpu_seconds(one) for one in (pid, *procfs.children(pid)))
+        return seconds, client, cpu_seconds(server) - before
 
 
 def _rows(events: int, seed: int) -> Iterator[tuple[Any, ...]]:

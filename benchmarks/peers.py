@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import statistics
 import sys
 import time
@@ -21,7 +20,6 @@ from typing import Self
 from lab import ports, procfs, workdir
 from lab.process import Process
 
-_TICKS = os.sysconf("SC_CLK_TCK")
 _ASKS = {
     "Accept": "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
     "Accept-Encoding": "gzip",
@@ -91,12 +89,7 @@ class Program:
 def cpu_seconds(process: Process) -> float:
     """CPU seconds, user and system, of a process, its live descendants and its ended children."""
     members = [process.pid, *(pid for pid, _ in procfs.descendants(process.pid))]
-    return sum(_ticks(pid, children=pid == process.pid) for pid in members) / _TICKS
-
-
-def _ticks(pid: int, *, children: bool) -> int:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, fields[11 : 15 if children else 13]))
+    return sum(procfs.cpu_seconds(pid, ended_children=pid == process.pid) for pid in members)
 
 
 class Bench:

@@ -45,10 +45,17 @@ def resident_bytes(pid: int) -> int | None:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def cpu_seconds(pid: int) -> float:
-    """User and system time of the process and all its threads so far; 0.0 when it is gone."""
+def cpu_seconds(pid: int, *, ended_children: bool = False) -> float:
+    """User and system time of the process and all its threads so far; 0.0 when it is gone.
+
+    `ended_children`: with that of children that it has waited for.
+    """
     fields = _stat(pid)
-    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK") if fields is not None else 0.0
+    return (
+        sum(map(int, fields[11 : 15 if ended_children else 13])) / os.sysconf("SC_CLK_TCK")
+        if fields is not None
+        else 0.0
+    )
 
 
 def _stat(pid: int) -> list[str] | None:

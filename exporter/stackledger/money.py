@@ -27,6 +27,11 @@ def exact(pico: int) -> str:
     return f"{sign}{whole}.{decimals:0<2}"
 
 
+def units(pico: int, *, group: str = ",") -> str:
+    """A count in units, with `group` between thousands where it is whole; else its exact decimals."""
+    return f"{pico // PICO:{group}}" if pico % PICO == 0 else exact(pico)
+
+
 def cents(pico: int) -> str:
     """The amount in units with two decimals, rounded half to even, for people."""
     hundredths = round(Fraction(pico * 100, PICO))

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,9 +23,6 @@ from stackledger.cli import config_argument
 
 if TYPE_CHECKING:
     from stackledger.config import Configuration
-
-
-_NO_STORE = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _supervise(arguments)
     import uvloop
 
-    from stackledger.errors import StorageError
+    from stackledger.errors import StorageError, UnreachableError
     from stackledger.serve.supervise import end_with_parent
 
     end_with_parent()
@@ -60,8 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_role(arguments.role or "observe", configuration))
     except StorageError as error:  # no mistake of the input: the store may be there in a moment
-        print(error, file=sys.stderr)
-        return _NO_STORE
+        raise UnreachableError(str(error)) from error
     return 0
 
 

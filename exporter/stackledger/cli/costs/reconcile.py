@@ -85,8 +85,8 @@ def _json(reply: ReconcileReply, config: str) -> dict[str, Any]:
                 "last": one.last.isoformat(),
                 "model": one.model,
                 "unit": one.unit,
-                "estimated_units": _units(one.estimated_units, group=""),
-                "billed_units": None if one.billed_units is None else _units(one.billed_units, group=""),
+                "estimated_units": money.units(int(one.estimated_units), group=""),
+                "billed_units": None if one.billed_units is None else money.units(int(one.billed_units), group=""),
                 "estimated_usd": money.exact(int(one.estimated)),
                 "billed_usd": money.exact(int(one.billed)),
                 "difference_usd": money.exact(int(one.billed) - int(one.estimated)),
@@ -156,7 +156,9 @@ def _line(one: LineTold) -> str:
         f"{Cause(cause).replace('_', ' ')} {_signed(int(amount))}" for cause, amount in one.causes.items()
     )
     units = (
-        "" if one.billed_units is None else f" ({_units(one.estimated_units)} ours, {_units(one.billed_units)} billed)"
+        ""
+        if one.billed_units is None
+        else f" ({money.units(int(one.estimated_units))} ours, {money.units(int(one.billed_units))} billed)"
     )
     what = " ".join(filter(None, (one.provider, one.account, one.model, one.unit)))
     return f"  {day}  {what}{units}: {causes}"
@@ -166,7 +168,3 @@ def _signed(amount: int, *, sign: bool = True) -> str:
     """Cents for people; what is below a cent is not shown as nothing."""
     text = money.cents(amount) if not amount or abs(amount) >= money.PICO // 200 else money.exact(amount)
     return f"+{text}" if sign and amount > 0 else text
-
-
-def _units(pico: str, *, group: str = ",") -> str:
-    return f"{int(pico) // money.PICO:{group}}" if int(pico) % money.PICO == 0 else money.exact(int(pico))

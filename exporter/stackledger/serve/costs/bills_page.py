@@ -196,14 +196,11 @@ def _line(one: LineTold) -> list[Child]:
         else el("span", "none of ours", class_="quiet")
     )
     return [
-        days, el("span", what, class_="wrap"), _units(one.estimated_units),
-        "" if one.billed_units is None else _units(one.billed_units), parts.amount(estimated), parts.amount(billed),
+        days, el("span", what, class_="wrap"), money.units(int(one.estimated_units)),
+        "" if one.billed_units is None else money.units(int(one.billed_units)),
+        parts.amount(estimated), parts.amount(billed),
         signed(billed - estimated), why, calls,
     ]  # fmt: skip
-
-
-def _units(pico: str) -> str:
-    return f"{int(pico) // money.PICO:,}" if int(pico) % money.PICO == 0 else money.exact(int(pico))
 
 
 def _not_compared(month: MonthBills) -> Markup:
